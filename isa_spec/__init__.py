@@ -1,0 +1,1 @@
+"""What the processor and its image are, as data that checks itself."""

@@ -1,0 +1,349 @@
+"""The processor image: all that crosses from the compiler to the emulator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from isa_spec.errors import FormatError, ResourceError
+from isa_spec.spec import ProcessorSpec
+from isa_spec.spikes import SpikeEvents
+from isa_spec.stream import StreamContract
+
+ROLES = ("input", "unit", "relay", "clock", "gate")
+"""What a neuron is for; an image stores the index."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A named door of the chip: events never carry neuron numbers."""
+
+    name: str
+    neuron: int
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """Where a layer of the source network went, and what it was before it was folded.
+
+    ``first_neuron`` and ``contract`` say which neuron fires in which cycle for each value (None for the control layer).
+    ``unrolled_*`` count one neuron per value and one synapse per use of a non-zero weight.
+    """
+
+    name: str
+    kind: str
+    first_neuron: int | None
+    contract: StreamContract | None
+    parameters: int
+    nonzero_parameters: int
+    unrolled_neurons: int
+    unrolled_synapses: int
+
+
+@dataclass(frozen=True, eq=False)
+class ProcessorImage:
+    """A flat neuron/synapse graph for one processor, with everything needed to feed and read it.
+
+    Parameters
+    ----------
+    spec : ProcessorSpec
+        The processor it was made for.
+    threshold : int32[n_neurons], potential units
+    row_start : int64[n_neurons + 1]
+        Synapses ``row_start[n] .. row_start[n + 1] - 1`` leave neuron ``n``.
+    target : int32[n_synapses]
+    weight : int32[n_synapses], potential units
+    delay : int32[n_synapses], cycles
+        Synapses are ordered by source, delay, target, weight.
+    inputs, outputs : tuple of Port
+    role : uint8[n_neurons]
+        Index into `ROLES`.
+    layer : int16[n_neurons]
+        Index into `layers`.
+    layers : tuple of LayerRecord
+    start : SpikeEvents
+        What the host sends once after a reset, to start the clocks.
+    encoding, decode : dict or None
+        How frames become 0/1 planes and how the last layer becomes a class (the source network's own entries).
+    latency : int or None, cycles
+        Cycles to run after a reset until frame 0 is decided; each further frame takes `interval` more.
+    interval : int or None, cycles
+        Initiation interval.
+    source_digest : str
+        SHA-256 of the source network.
+    options : dict
+        The compile options.
+    """
+
+    spec: ProcessorSpec
+    threshold: np.ndarray
+    row_start: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    delay: np.ndarray
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    role: np.ndarray
+    layer: np.ndarray
+    layers: tuple[LayerRecord, ...] = ()
+    start: SpikeEvents = field(default_factory=SpikeEvents.none)
+    encoding: Mapping[str, Any] | None = None
+    decode: Mapping[str, Any] | None = None
+    latency: int | None = None
+    interval: int | None = None
+    source_digest: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons of every role."""
+        return len(self.threshold)
+
+    @property
+    def n_synapses(self) -> int:
+        """Synapses, parallel ones counted each."""
+        return len(self.target)
+
+    @property
+    def max_delay(self) -> int:
+        """Longest delay in use, in cycles (0 without synapses)."""
+        return int(self.delay.max(initial=0))
+
+    def source(self) -> np.ndarray:
+        """Source of every synapse: int32[n_synapses]."""
+        return np.repeat(np.arange(self.n_neurons, dtype=np.int32), np.diff(self.row_start))
+
+    def input_number(self, name: str) -> int:
+        """Port number of the input called ``name``.
+
+        Raises
+        ------
+        FormatError
+            If there is no such input.
+        """
+        return _port_number(self.inputs, "input", name)
+
+    def output_number(self, name: str) -> int:
+        """Port number of the output called ``name``.
+
+        Raises
+        ------
+        FormatError
+            If there is no such output.
+        """
+        return _port_number(self.outputs, "output", name)
+
+
+def _port_number(ports: Sequence[Port], kind: str, name: str) -> int:
+    for number, port in enumerate(ports):
+        if port.name == name:
+            return number
+    known = ", ".join(port.name for port in ports[:8]) + (", ..." if len(ports) > 8 else "")
+    raise FormatError(f"{kind} port '{name}' is unknown, the image has {len(ports)}: {known}")
+
+
+def build_image(
+    spec: ProcessorSpec,
+    threshold: Any,
+    source: Any,
+    target: Any,
+    weight: Any,
+    delay: Any,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    **more: Any,
+) -> ProcessorImage:
+    """Checked image with its synapses in canonical order.
+
+    Parameters
+    ----------
+    threshold : int[n_neurons], potential units
+    source, target : int[n_synapses]
+        Neuron numbers, in any order.
+    weight : int[n_synapses], potential units
+    delay : int[n_synapses], cycles
+    inputs, outputs : sequence of Port
+    **more
+        Any other field of `ProcessorImage`; `role` and `layer` default to units of one nameless layer.
+
+    Raises
+    ------
+    FormatError
+        If neurons, ports or values are out of range.
+    ResourceError
+        If the graph does not fit the processor.
+    """
+    columns = [np.asarray(column) for column in (source, target, weight, delay)]
+    pre, post, w, d = (column.astype(np.int64) for column in columns)
+    n_neurons = len(threshold)
+    if len(pre) and (pre.min() < 0 or pre.max() >= n_neurons):
+        raise FormatError(f"synapse source {pre.min() if pre.min() < 0 else pre.max()}, allowed 0..{n_neurons - 1}")
+    order = np.lexsort((w, post, d, pre))
+    row_start = np.zeros(n_neurons + 1, np.int64)
+    np.cumsum(np.bincount(pre, minlength=n_neurons), out=row_start[1:])
+    theta = np.asarray(threshold, np.int64)
+    check_range(spec, "weight", w)
+    check_range(spec, "threshold", theta)
+    image = ProcessorImage(
+        spec=spec,
+        threshold=theta.astype(np.int32),
+        row_start=row_start,
+        target=post[order].astype(np.int32),
+        weight=w[order].astype(np.int32),
+        delay=d[order].astype(np.int32),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        role=np.asarray(more.pop("role", np.ones(n_neurons)), np.uint8),
+        layer=np.asarray(more.pop("layer", np.zeros(n_neurons)), np.int16),
+        **more,
+    )
+    check_image(image)
+    return image
+
+
+def check_range(spec: ProcessorSpec, key: str, values: np.ndarray) -> None:
+    """Refuse values outside ``key_min .. key_max`` of the profile.
+
+    Raises
+    ------
+    ResourceError
+        With the first offending value.
+    """
+    low, high = getattr(spec, f"{key}_min"), getattr(spec, f"{key}_max")
+    wrong = np.flatnonzero((values < low) | (values > high))
+    if len(wrong):
+        value = int(values[wrong[0]])
+        limit, allowed = (f"{key}_min", low) if value < low else (f"{key}_max", high)
+        raise ResourceError(
+            f"{key}[{wrong[0]}] = {value}, allowed {low}..{high} ({limit} of profile {spec.name}); "
+            "choose a wider profile",
+            limit=limit,
+            used=value,
+            allowed=allowed,
+        )
+
+
+def check_image(image: ProcessorImage) -> None:
+    """Hold an image against its own shape and against its processor.
+
+    Raises
+    ------
+    FormatError
+        If arrays disagree or point nowhere.
+    ResourceError
+        If a value, a count or a reachable potential exceeds the processor.
+    """
+    spec, n_neurons, n_synapses = image.spec, image.n_neurons, image.n_synapses
+    if len(image.row_start) != n_neurons + 1 or image.row_start[0] != 0 or image.row_start[-1] != n_synapses:
+        raise FormatError("section row_start: does not index the synapses")
+    if np.any(np.diff(image.row_start) < 0):
+        raise FormatError("section row_start: decreases")
+    for name, length in (("weight", n_synapses), ("delay", n_synapses), ("role", n_neurons), ("layer", n_neurons)):
+        if len(getattr(image, name)) != length:
+            raise FormatError(f"section {name}: {len(getattr(image, name))} entries, expected {length}")
+    if n_synapses and (image.target.min() < 0 or image.target.max() >= n_neurons):
+        raise FormatError(f"section target: neuron number outside 0..{n_neurons - 1}")
+    if n_neurons and image.role.max() >= len(ROLES):
+        raise FormatError(f"section role: code {image.role.max()}, allowed 0..{len(ROLES) - 1}")
+    for kind, ports in (("input", image.inputs), ("output", image.outputs)):
+        if len({port.name for port in ports}) != len(ports):
+            raise FormatError(f"{kind} ports: a name occurs twice")
+        for port in ports:
+            if not 0 <= port.neuron < n_neurons:
+                raise FormatError(f"{kind} port '{port.name}': neuron {port.neuron}, allowed 0..{n_neurons - 1}")
+    if len(image.start) and image.start.port.max() >= len(image.inputs):
+        raise FormatError("section start: unknown input port")
+    check_range(spec, "threshold", image.threshold)
+    check_range(spec, "weight", image.weight)
+    if n_synapses and image.delay.min() < 1:
+        raise FormatError(f"delay {image.delay.min()}, allowed 1 and above: nothing arrives in the cycle it was sent")
+    for limit, used in (
+        ("max_delay", image.max_delay),
+        ("max_neurons", n_neurons),
+        ("max_synapses", n_synapses),
+    ):
+        allowed = getattr(spec, limit)
+        if allowed is not None and used > allowed:
+            raise ResourceError(
+                f"the image needs {limit.removeprefix('max_')} {used}, allowed {allowed} ({limit} of profile "
+                f"{spec.name}); choose another unroll or a larger profile",
+                limit=limit,
+                used=used,
+                allowed=allowed,
+            )
+    if not spec.parallel_synapses:
+        pairs = image.source().astype(np.int64) * n_neurons + image.target
+        _, uses = np.unique(pairs, return_counts=True)
+        if len(uses) and uses.max() > 1:
+            raise ResourceError(
+                f"{uses.max()} synapses join one ordered pair of neurons, allowed 1 "
+                f"(parallel_synapses of profile {spec.name})",
+                limit="parallel_synapses",
+                used=int(uses.max()),
+                allowed=1,
+            )
+    check_potentials(image)
+
+
+def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sum each neuron can hold inside a cycle, from one resting range to the next comparison.
+
+    Returns
+    -------
+    lowest, highest : int64[n_neurons], potential units
+        Without a floor `lowest` covers a single cycle only: it then falls without end.
+
+    Source: ours; resting potentials lie in floor .. threshold - 1 (0 is always possible).
+    """
+    charge_in = np.zeros(image.n_neurons, np.int64)
+    charge_out = np.zeros(image.n_neurons, np.int64)
+    np.add.at(charge_in, image.target, np.maximum(image.weight, 0).astype(np.int64))
+    np.add.at(charge_out, image.target, np.minimum(image.weight, 0).astype(np.int64))
+    for port in image.inputs:
+        charge_in[port.neuron] += max(image.spec.input_max, 0)
+        charge_out[port.neuron] += min(image.spec.input_min, 0)
+    return (
+        (image.spec.potential_floor or 0) + charge_out,
+        np.maximum(image.threshold.astype(np.int64) - 1, 0) + charge_in,
+    )
+
+
+def check_potentials(image: ProcessorImage) -> None:
+    """Prove that the processor's adder holds every reachable sum.
+
+    Raises
+    ------
+    ResourceError
+        With the neuron whose sum needs more than `potential_bits`.
+    """
+    lowest, highest = potential_bounds(image)
+    room = 2 ** (image.spec.potential_bits - 1)
+    wrong = np.flatnonzero((lowest < -room) | (highest >= room))
+    if len(wrong):
+        neuron = wrong[0]
+        worst = max(-int(lowest[neuron]), int(highest[neuron]) + 1)
+        needed = (worst - 1).bit_length() + 1
+        raise ResourceError(
+            f"neuron {neuron} can reach {lowest[neuron]}..{highest[neuron]}, which needs {needed} bits, "
+            f"allowed {image.spec.potential_bits} (potential_bits of profile {image.spec.name}); "
+            "use smaller weights, or a profile with a wider potential",
+            limit="potential_bits",
+            used=needed,
+            allowed=image.spec.potential_bits,
+        )
+
+
+def graph_digest(image: ProcessorImage) -> str:
+    """SHA-256 of what decides an image's behaviour: processor, graph, ports and start events."""
+    digest = hashlib.sha256(image.spec.digest.encode())
+    for array in (image.threshold, image.row_start, image.target, image.weight, image.delay):
+        digest.update(array.tobytes())
+    for ports in (image.inputs, image.outputs):
+        digest.update(repr([(port.name, port.neuron) for port in ports]).encode())
+    for array in (image.start.cycle, image.start.port, image.start.value):
+        digest.update(array.tobytes())
+    return "sha256:" + digest.hexdigest()

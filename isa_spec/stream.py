@@ -1,0 +1,112 @@
+"""The stream contract: where in space and when in time each value of a feature map is a spike.
+
+One affine map serves every fold; two modules may be wired only through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from isa_spec.errors import FormatError
+
+
+@dataclass(frozen=True)
+class StreamContract:
+    """Carries a map of ``channels x height x width`` 0/1 values on lanes, tile after tile.
+
+    Value ``(c, y, x)`` of frame ``n`` is the spike (or silence) of
+
+        lane ``(c, y mod unroll_h, x mod unroll_w)`` in cycle
+        ``start + n * interval + slot * ((y div unroll_h) * row_pitch + (x div unroll_w) * col_pitch)``
+
+    Parameters
+    ----------
+    channels, height, width : int
+        Shape of the feature map.
+    unroll_h, unroll_w : int
+        Rows and columns of one tile; a map lower or narrower than a tile has only as many lanes as it has values.
+    start : int
+        Cycle of the first tile of frame 0.
+    slot : int
+        Cycles per slot.
+    row_pitch, col_pitch : int
+        Slots between tiles below and beside each other.
+    interval : int
+        Initiation interval, in cycles: frame ``n`` runs ``n * interval`` cycles after frame 0.
+
+    Source: the folding scheme of this project (docs/folding.md).
+    """
+
+    channels: int
+    height: int
+    width: int
+    unroll_h: int
+    unroll_w: int
+    start: int
+    slot: int
+    row_pitch: int
+    col_pitch: int
+    interval: int
+
+    @property
+    def lane_rows(self) -> int:
+        """Rows of lanes that carry at least one value."""
+        return min(self.unroll_h, self.height)
+
+    @property
+    def lane_cols(self) -> int:
+        """Columns of lanes that carry at least one value."""
+        return min(self.unroll_w, self.width)
+
+    @property
+    def n_lanes(self) -> int:
+        """Neurons that carry the map."""
+        return self.channels * self.lane_rows * self.lane_cols
+
+    @property
+    def tile_rows(self) -> int:
+        """Tiles from top to bottom."""
+        return -(-self.height // self.unroll_h)
+
+    @property
+    def tile_cols(self) -> int:
+        """Tiles from left to right."""
+        return -(-self.width // self.unroll_w)
+
+    @property
+    def last_cycle(self) -> int:
+        """Cycle of frame 0 in which the last tile is seen."""
+        rows, cols = self.tile_rows - 1, self.tile_cols - 1
+        return self.start + self.slot * (rows * self.row_pitch + cols * self.col_pitch)
+
+    def lanes(self) -> np.ndarray:
+        """Lane of every value: int64[channels, height, width]."""
+        c, y, x = np.ogrid[: self.channels, : self.height, : self.width]
+        return (c * self.lane_rows + y % self.unroll_h) * self.lane_cols + x % self.unroll_w
+
+    def cycles(self) -> np.ndarray:
+        """Cycle of every value in frame 0: int64[height, width], in cycles."""
+        y, x = np.ogrid[: self.height, : self.width]
+        return self.start + self.slot * ((y // self.unroll_h) * self.row_pitch + (x // self.unroll_w) * self.col_pitch)
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain dictionary of the fields, for a header."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any], where: str) -> StreamContract:
+        """Contract from a header entry.
+
+        Raises
+        ------
+        FormatError
+            If a field is missing, unknown, or not an integer.
+        """
+        names = {field.name for field in fields(cls)}
+        if set(entry) != names or not all(type(value) is int for value in entry.values()):
+            raise FormatError(f"{where}: a stream contract has exactly the integers {', '.join(sorted(names))}")
+        return cls(**entry)
