@@ -1,0 +1,1 @@
+"""Lowers layered networks with 0/1 activations to processor images, exactly."""

@@ -1,0 +1,99 @@
+"""When the clocks must speak: delays from the clock neurons to what they drive.
+
+The phase clock fires in cycles 0, slot, 2 slot, ...; the frame clock in 0, interval, 2 interval, ...
+A gated layer has, for each class of lanes that carry equally many tiles, a gate that the phase clock fires in every
+slot and that a row gate silences in the slots that carry values; what the gate still fires inhibits the layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.schedule import Schedule, Stage
+from isa_spec.stream import StreamContract
+
+BLANK_TO_UNIT = 1
+"""Delay from a gate to its units, in cycles."""
+
+
+@dataclass(frozen=True, eq=False)
+class LaneClass:
+    """Lanes along one axis that carry the same number of tiles: ``first .. last - 1``."""
+
+    first: int
+    last: int
+    tiles: int
+
+
+def lane_classes(size: int, unroll: int) -> list[LaneClass]:
+    """At most two: the lanes that the last tile reaches, and the rest."""
+    lanes, tiles = min(unroll, size), -(-size // unroll)
+    full = size - (tiles - 1) * unroll
+    classes = [LaneClass(0, full, tiles)]
+    if full < lanes:
+        classes.append(LaneClass(full, lanes, tiles - 1))
+    return classes
+
+
+def row_classes(contract: StreamContract) -> list[LaneClass]:
+    """Classes of lanes by rows."""
+    return lane_classes(contract.height, contract.unroll_h)
+
+
+def col_classes(contract: StreamContract) -> list[LaneClass]:
+    """Classes of lanes by columns."""
+    return lane_classes(contract.width, contract.unroll_w)
+
+
+def phase_delay(cycle: int, slot: int) -> int:
+    """Least delay at which a tick of the phase clock arrives in the phase of ``cycle``."""
+    return (cycle - 1) % slot + 1
+
+
+def clear_delay(contract: StreamContract) -> int:
+    """From the phase clock to the units, to arrive one cycle after they were evaluated."""
+    return phase_delay(contract.start + 1, contract.slot)
+
+
+def bias_delay(schedule: Schedule, stage: Stage) -> int:
+    """From the phase clock to the units, to arrive with the data.
+
+    The very first one must not come before the first clearing that it is to balance (a floor below 0), nor before the
+    gates are awake; both are there one cycle after the phase before the data's.
+    """
+    contract = stage.contract
+    if stage.gated or (schedule.spec.potential_floor and np.any(stage.charges.clear)):
+        return phase_delay(contract.start - 1, contract.slot) + 1
+    return phase_delay(contract.start, contract.slot)
+
+
+def gate_delay(contract: StreamContract) -> int:
+    """From the phase clock to a gate."""
+    return phase_delay(contract.start - BLANK_TO_UNIT, contract.slot)
+
+
+def tile_delays(contract: StreamContract, tiles: int) -> np.ndarray:
+    """From a row gate to a gate, for each tile of a row that carries values: int64[tiles]."""
+    return 1 + contract.slot * contract.col_pitch * np.arange(tiles)
+
+
+def row_delays(contract: StreamContract, tiles: int) -> np.ndarray:
+    """From the frame clock to a row gate, for each row of tiles that carries values: int64[tiles].
+
+    The row gate fires two cycles before the row's first evaluation. It may be called by a later tick of the frame clock
+    than the frame's own, so no delay exceeds the interval.
+    """
+    cycle = contract.start - BLANK_TO_UNIT - 1 + contract.slot * contract.row_pitch * np.arange(tiles)
+    return (cycle - 1) % contract.interval + 1
+
+
+def needs_frame_clock(schedule: Schedule) -> bool:
+    """Whether any layer is gated."""
+    return any(stage.gated for stage in schedule.stages)
+
+
+def needs_phase_clock(schedule: Schedule) -> bool:
+    """Whether any unit is cleared, biased or gated."""
+    return any(stage.gated or stage.charges.clear.any() or stage.charges.bias.any() for stage in schedule.stages)

@@ -1,0 +1,190 @@
+"""What a schedule costs, in closed form: exactly what will be emitted, and what a plain conversion would need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler import control
+from compiler.axis import axis_taps
+from compiler.charges import pieces
+from compiler.lowering.window import tap_age
+from compiler.network import INPUT
+from compiler.passes.insert_relays import relays_needed
+from compiler.schedule import Schedule, Stage
+from compiler.window import Window
+from isa_spec.image import ROLES
+from isa_spec.stream import StreamContract
+
+CONTROL = "control"
+"""Name of the layer of clocks that serve the whole network."""
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Neurons and synapses of one layer, folded and unrolled.
+
+    ``roles`` counts neurons by role; synapses belong to the layer of their target.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    nonzero_parameters: int
+    unrolled_neurons: int
+    unrolled_synapses: int
+    roles: Mapping[str, int]
+    synapses: int
+
+    @property
+    def neurons(self) -> int:
+        """Neurons of all roles."""
+        return sum(self.roles.values())
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Static cost of a schedule; ``latency`` and ``interval`` in cycles."""
+
+    layers: tuple[LayerCost, ...]
+    latency: int
+    interval: int
+
+    def total(self, field: str) -> int:
+        """Sum of a field over the layers."""
+        return sum(getattr(layer, field) for layer in self.layers)
+
+    @property
+    def neurons(self) -> int:
+        """Neurons of the whole image."""
+        return self.total("neurons")
+
+    @property
+    def synapses(self) -> int:
+        """Synapses of the whole image."""
+        return self.total("synapses")
+
+
+def cost_of(schedule: Schedule) -> Cost:
+    """Cost of a schedule, layer by layer, in the order of the image: input, control, layers.
+
+    Raises
+    ------
+    ResourceError
+        If a weight cannot be held by the processor.
+    """
+    lines = _delay_lines(schedule)
+    frame = schedule.input
+    relays = int(relays_needed(lines[0], schedule.spec.max_delay).sum())
+    values = frame.channels * frame.height * frame.width
+    layers = [
+        LayerCost(INPUT, "input", 0, 0, values, 0, {"input": frame.n_lanes, "relay": relays}, relays),
+        _control_cost(schedule),
+    ]
+    made = {stage.layer.name: (index, stage) for index, stage in enumerate(schedule.stages, start=1)}
+    for layer in schedule.network.layers:
+        if layer.name in made:
+            index, stage = made[layer.name]
+            layers.append(_stage_cost(schedule, stage, lines[index]))
+        else:
+            layers.append(LayerCost(layer.name, layer.kind, 0, 0, 0, 0, {}, 0))
+    trimmed = tuple(_without_zeros(layer) for layer in layers)
+    return Cost(trimmed, schedule.latency, schedule.interval)
+
+
+def _without_zeros(layer: LayerCost) -> LayerCost:
+    roles = {role: layer.roles[role] for role in ROLES if layer.roles.get(role)}
+    return LayerCost(**{**vars(layer), "roles": roles})
+
+
+def _delay_lines(schedule: Schedule) -> list[np.ndarray]:
+    """Longest delay that leaves each lane of the input and of each stage: int64[C, lane_rows, lane_cols], cycles."""
+    contracts = [schedule.input, *(stage.contract for stage in schedule.stages)]
+    longest = [np.zeros((c.channels, c.lane_rows, c.lane_cols), np.int64) for c in contracts]
+    for stage in schedule.stages:
+        window, read = stage.window, contracts[stage.source]
+        rows, cols = stage.rows, stage.cols
+        delay = stage.contract.start - read.start - tap_age(read, rows.tile[:, None], cols.tile)
+        if schedule.spec.max_delay is None or delay.max(initial=0) <= schedule.spec.max_delay:
+            continue
+        group_size = window.n_channels // window.groups
+        used = np.any(window.weight.reshape(window.groups, group_size, *window.weight.shape[1:]), axis=1)
+        used = used.reshape(read.channels, *window.kernel)
+        delay = delay * used[:, rows.tap[:, None], cols.tap]
+        lanes = longest[stage.source]
+        place = rows.lane_in[:, None] * read.lane_cols + cols.lane_in
+        for channel, of_channel in enumerate(delay):
+            np.maximum.at(lanes[channel].reshape(-1), place, of_channel)
+    return longest
+
+
+def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost:
+    spec, window, contract = schedule.spec, stage.window, stage.contract
+    name = stage.layer.name
+    lanes = contract.lane_rows * contract.lane_cols
+    taps = np.outer(stage.rows.lanes_per_tap(window.kernel[0]), stage.cols.lanes_per_tap(window.kernel[1]))
+    synapses = int((taps * pieces(window.weight, spec, f"layer '{name}', weight").sum(axis=(0, 1))).sum())
+    for kind in ("clear", "bias", "inhibit"):
+        synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"layer '{name}', {kind}").sum())
+    relays = int(relays_needed(line, spec.max_delay).sum())
+    gates = 0
+    if stage.gated:
+        gate_neurons, gate_relays, gate_synapses = _gate_cost(contract, spec.max_delay)
+        gates, relays, synapses = gate_neurons, relays + gate_relays, synapses + gate_synapses
+    read = schedule.contract(stage.source)
+    unrolled_neurons, unrolled_synapses = _unrolled(window, read, contract)
+    return LayerCost(
+        name=name,
+        kind=stage.layer.kind,
+        parameters=stage.layer.n_parameters,
+        nonzero_parameters=int(np.count_nonzero(window.weight)) if stage.layer.n_parameters else 0,
+        unrolled_neurons=unrolled_neurons,
+        unrolled_synapses=unrolled_synapses,
+        roles={"unit": contract.n_lanes, "relay": relays, "gate": gates},
+        synapses=synapses + relays,
+    )
+
+
+def _gate_cost(contract: StreamContract, max_delay: int | None) -> tuple[int, int, int]:
+    """Neurons, relays and synapses (without the relays' own) of a layer's gates."""
+    neurons = relays = synapses = 0
+    cols = control.col_classes(contract)
+    for rows in control.row_classes(contract):
+        neurons += 1 + len(cols)
+        synapses += rows.tiles + len(cols) + sum(kind.tiles for kind in cols)
+        farthest = control.tile_delays(contract, cols[0].tiles).max()
+        relays += int(relays_needed(farthest, max_delay))
+    return neurons, relays, synapses
+
+
+def _control_cost(schedule: Schedule) -> LayerCost:
+    """Clocks: a self-synapse each, and relays as far as anything hangs on them."""
+    lines = []
+    if control.needs_phase_clock(schedule):
+        delays = [schedule.slot]
+        for stage in schedule.stages:
+            if stage.charges.clear.any():
+                delays.append(control.clear_delay(stage.contract))
+            if stage.charges.bias.any():
+                delays.append(control.bias_delay(schedule, stage))
+            if stage.gated:
+                delays.append(control.gate_delay(stage.contract))
+        lines.append(max(delays))
+    if control.needs_frame_clock(schedule):
+        lines.append(schedule.interval)
+    relays = int(relays_needed(np.array(lines, np.int64), schedule.spec.max_delay).sum())
+    return LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, {"clock": len(lines), "relay": relays}, len(lines) + relays)
+
+
+def _unrolled(window: Window, read: StreamContract, contract: StreamContract) -> tuple[int, int]:
+    """Neurons and synapses of the plain spatial layer: no clocks, no zero weights."""
+    rows, cols = (
+        axis_taps(size, size, kernel, stride, padding).lanes_per_tap(kernel)
+        for size, kernel, stride, padding in zip(
+            (read.height, read.width), window.kernel, window.stride, window.padding, strict=True
+        )
+    )
+    uses = np.count_nonzero(window.weight, axis=(0, 1))
+    return contract.channels * contract.height * contract.width, int((np.outer(rows, cols) * uses).sum())

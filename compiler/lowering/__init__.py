@@ -1,0 +1,1 @@
+"""One file per spiking module: what it emits into the graph."""

@@ -1,0 +1,41 @@
+"""Clocks and what hangs on them: clearing, bias, and the gates that keep a layer silent in blank slots."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler import control
+from compiler.graph import GraphBuilder
+from compiler.schedule import Schedule, Stage
+
+
+def emit_clock(builder: GraphBuilder, layer: int, period: int) -> int:
+    """Emit a neuron that keeps itself going with ``period`` once the host has started it; its number."""
+    clock = builder.neurons(layer, "clock", np.ones(1))[0]
+    builder.synapses(clock, clock, 1, period)
+    return int(clock)
+
+
+def emit_charges(builder: GraphBuilder, schedule: Schedule, stage: Stage, units: np.ndarray, phase_clock: int) -> None:
+    """Emit what the phase clock sends to every unit of a layer in every slot."""
+    by_channel = units.reshape(stage.contract.channels, -1)
+    charges = stage.charges
+    builder.synapses(phase_clock, by_channel, charges.clear[:, None], control.clear_delay(stage.contract))
+    builder.synapses(phase_clock, by_channel, charges.bias[:, None], control.bias_delay(schedule, stage))
+
+
+def emit_gates(
+    builder: GraphBuilder, stage: Stage, layer: int, units: np.ndarray, phase_clock: int, frame_clock: int
+) -> None:
+    """Emit the row gates and gates of a gated layer and their hold on its units."""
+    contract = stage.contract
+    by_lane = units.reshape(contract.channels, contract.lane_rows, contract.lane_cols)
+    for rows in control.row_classes(contract):
+        row_gate = builder.neurons(layer, "gate", np.ones(1))
+        builder.synapses(frame_clock, row_gate, 1, control.row_delays(contract, rows.tiles))
+        for cols in control.col_classes(contract):
+            gate = builder.neurons(layer, "gate", np.ones(1))
+            builder.synapses(phase_clock, gate, 1, control.gate_delay(contract))
+            builder.synapses(row_gate, gate, -1, control.tile_delays(contract, cols.tiles))
+            held = by_lane[:, rows.first : rows.last, cols.first : cols.last]
+            builder.synapses(gate, held, stage.charges.inhibit[:, None, None], control.BLANK_TO_UNIT)

@@ -1,0 +1,173 @@
+"""Reads the project's own layered-network format: JSON or TOML, arrays inline or in an .npz beside the file."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compiler.network import INPUT, Conv2d, Dense, Flatten, Layer, LayeredNetwork, MaxPool2d, integers
+from isa_spec.errors import FormatError, NetworkError
+
+FORMAT, VERSION = "layered-network", 1
+_COMMON = {"name", "type", "inputs"}
+_KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "conv2d": (frozenset({"weight", "threshold"}), frozenset({"stride", "padding"})),
+    "maxpool2d": (frozenset({"kernel"}), frozenset({"stride"})),
+    "flatten": (frozenset(), frozenset()),
+    "dense": (frozenset({"weight", "threshold"}), frozenset()),
+}
+"""Required and optional keys of each layer type."""
+
+
+def load_network(path: str | Path) -> LayeredNetwork:
+    """Layered network from a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.json`` or ``.toml``; see docs/formats.md.
+
+    Raises
+    ------
+    FormatError
+        If the file is not readable as JSON or TOML or names arrays that are not there.
+    NetworkError
+        If keys, shapes or values are wrong.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        entry = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise FormatError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        kind = "TOML" if path.suffix == ".toml" else "JSON"
+        raise FormatError(f"{path}: not {kind}: {error}") from None
+    return parse_network(entry, str(path), path.parent)
+
+
+def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
+    """Layered network from the plain dictionary of a file.
+
+    Parameters
+    ----------
+    entry : dict
+    where : str
+        Name of the source, for messages.
+    folder : Path
+        Where the ``.npz`` files lie.
+
+    Raises
+    ------
+    FormatError, NetworkError
+        As `load_network`.
+    """
+    if not isinstance(entry, Mapping) or entry.get("format") != FORMAT:
+        raise FormatError(f"{where}: not a layered network (format is not '{FORMAT}')")
+    if type(entry.get("version")) is not int or entry["version"] > VERSION:
+        raise FormatError(f"{where}: version {entry.get('version')!r}, this program reads up to {VERSION}")
+    _check_keys(entry, {"format", "version", "input", "layers"}, {"name", "output"}, where)
+    arrays = _Arrays(folder)
+    source = entry["input"]
+    _check_keys(source, {"shape"}, {"encoding"}, f"{where}: input")
+    shape = source["shape"]
+    if not _is_integers(shape, 3) or min(shape) < 1:
+        raise NetworkError(f"{where}: input.shape = {shape!r}, allowed: three positive integers [C, H, W]")
+    if not isinstance(entry["layers"], list):
+        raise NetworkError(f"{where}: layers is not a list")
+    layers: list[Layer] = []
+    for index, item in enumerate(entry["layers"]):
+        previous = layers[-1].name if layers else INPUT
+        layers.append(_layer(item, f"{where}: layers[{index}]", previous, arrays))
+    output = entry.get("output", {})
+    _check_keys(output, set(), {"decode"}, f"{where}: output")
+    decode = output.get("decode")
+    if isinstance(decode, Mapping) and isinstance(decode.get("key"), str):
+        decode = {**decode, "key": arrays.get(decode["key"], f"{where}: output.decode.key")}
+    name = entry.get("name", Path(where).stem)
+    return LayeredNetwork(str(name), tuple(shape), tuple(layers), source.get("encoding"), decode)
+
+
+def _layer(item: Any, where: str, previous: str, arrays: _Arrays) -> Layer:
+    if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
+        raise NetworkError(f"{where}: a layer has a name and a type")
+    where = f"{where} '{item['name']}'"
+    kind = item.get("type")
+    if not isinstance(kind, str) or kind not in _KEYS:
+        raise NetworkError(f"{where}: type {kind!r} is not supported, allowed: {', '.join(_KEYS)}")
+    required, optional = _KEYS[kind]
+    _check_keys(item, required | {"name", "type"}, optional | _COMMON, where)
+    name, inputs = item["name"], item.get("inputs", [previous])
+    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], str):
+        raise NetworkError(f"{where}: inputs = {inputs!r}, allowed: a list with the name of one earlier layer")
+    source = inputs[0]
+    if kind == "flatten":
+        return Flatten(name, source)
+    if kind == "maxpool2d":
+        kernel = _pair(item["kernel"], 1, f"{where}: kernel")
+        return MaxPool2d(name, kernel, _pair(item.get("stride", list(kernel)), 1, f"{where}: stride"), source)
+    weight = integers(arrays.get(item["weight"], f"{where}: weight"), 4 if kind == "conv2d" else 2, f"{where}: weight")
+    threshold = integers(arrays.get(item["threshold"], f"{where}: threshold"), 1, f"{where}: threshold")
+    if len(threshold) != len(weight):
+        raise NetworkError(f"{where}: {len(threshold)} thresholds for {len(weight)} units")
+    if kind == "dense":
+        return Dense(name, weight, threshold, source)
+    stride = _pair(item.get("stride", [1, 1]), 1, f"{where}: stride")
+    padding = _pair(item.get("padding", [0, 0]), 0, f"{where}: padding")
+    return Conv2d(name, weight, threshold, stride, padding, source)
+
+
+class _Arrays:
+    """The .npz files a network refers to, each opened once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, dict[str, np.ndarray]] = {}
+
+    def get(self, value: Any, where: str) -> Any:
+        """The array that ``"file.npz:key"`` names; anything else unchanged."""
+        if not isinstance(value, str):
+            return value
+        file, colon, key = value.rpartition(":")
+        if not colon:
+            raise NetworkError(f"{where} = {value!r}, allowed: nested lists or 'FILE.npz:KEY'")
+        if file not in self._files:
+            try:
+                with np.load(self._folder / file, allow_pickle=False) as archive:
+                    self._files[file] = dict(archive)
+            except OSError as error:
+                raise FormatError(f"{where}: {file}: {error.strerror or error}") from None
+            except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
+                raise FormatError(f"{where}: {file} is not an .npz of plain arrays ({error})") from None
+        if key not in self._files[file]:
+            raise FormatError(f"{where}: {file} has no array '{key}', it has {', '.join(sorted(self._files[file]))}")
+        return self._files[file][key]
+
+
+def _check_keys(
+    entry: Any, required: set[str] | frozenset[str], optional: set[str] | frozenset[str], where: str
+) -> None:
+    if not isinstance(entry, Mapping):
+        raise NetworkError(f"{where}: not a table of keys")
+    for key in required:
+        if key not in entry:
+            raise NetworkError(f"{where}: key '{key}' is missing")
+    for key in entry:
+        if key not in required and key not in optional:
+            raise NetworkError(f"{where}: unknown key '{key}', allowed: {', '.join(sorted(required | optional))}")
+
+
+def _is_integers(value: Any, length: int) -> bool:
+    return isinstance(value, list | tuple) and len(value) == length and all(type(item) is int for item in value)
+
+
+def _pair(value: Any, least: int, where: str) -> tuple[int, int]:
+    if not _is_integers(value, 2) or min(value) < least:
+        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each at least {least}")
+    return (value[0], value[1])

@@ -1,0 +1,1 @@
+"""One file per pass: valid graph in, valid graph out, same answers."""
