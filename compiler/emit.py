@@ -12,6 +12,7 @@ from compiler.lowering.window import emit_window
 from compiler.network import LayeredNetwork
 from compiler.passes.insert_relays import insert_relays
 from compiler.passes.split_weights import split_weights
+from compiler.plan import FoldPlan
 from compiler.schedule import Schedule, make_schedule
 from isa_spec.errors import ResourceError
 from isa_spec.image import LayerRecord, Port, ProcessorImage, build_image
@@ -24,7 +25,7 @@ PHASE_PORT, FRAME_PORT = "clock", "frame"
 
 
 def compile_network(
-    network: LayeredNetwork, spec: ProcessorSpec, unroll: tuple[int, int] | None = None
+    network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan | None = None
 ) -> ProcessorImage:
     """Processor image of a layered network.
 
@@ -32,17 +33,17 @@ def compile_network(
     ----------
     network : LayeredNetwork
     spec : ProcessorSpec
-    unroll : (rows, columns), optional
-        Tile of the frame that is processed at once; both must divide it. The whole frame, unfolded, by default.
+    plan : FoldPlan, optional
+        The whole frame at once, not folded, by default.
 
     Raises
     ------
     ScheduleError
-        If the tile does not divide the frame.
+        If the plan's tile does not divide the frame.
     ResourceError
         If the network does not fit the processor.
     """
-    schedule = make_schedule(network, spec, unroll or network.input_shape[1:])
+    schedule = make_schedule(network, spec, plan or FoldPlan(network.input_shape[1:]))
     return emit(schedule, cost_of(schedule))
 
 
@@ -85,7 +86,7 @@ def emit(schedule: Schedule, cost: Cost) -> ProcessorImage:
         latency=schedule.latency,
         interval=schedule.interval,
         source_digest=schedule.network.digest,
-        options={"unroll": list(schedule.unroll)},
+        options={"unroll": list(schedule.plan.unroll), "gate": schedule.plan.gate},
     )
 
 

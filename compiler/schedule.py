@@ -9,8 +9,8 @@ import numpy as np
 from compiler.axis import Axis, axis_taps
 from compiler.charges import Charges, window_charges
 from compiler.network import INPUT, Layer, LayeredNetwork
+from compiler.plan import FoldPlan, check_plan
 from compiler.window import Window, as_window
-from isa_spec.errors import ScheduleError
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
 
@@ -28,7 +28,7 @@ class Stage:
     rows, cols : Axis
     charges : Charges
     gated : bool
-        Whether a later layer reads blank slots of this one.
+        Whether it is kept silent in blank slots, because a later layer reads them or the plan wants it.
     contract : StreamContract
     """
 
@@ -50,8 +50,7 @@ class Schedule:
     ----------
     network : LayeredNetwork
     spec : ProcessorSpec
-    unroll : (rows, columns)
-        Tile of the frame.
+    plan : FoldPlan
     input : StreamContract
     stages : tuple of Stage
     carrier : dict of str to int
@@ -60,7 +59,7 @@ class Schedule:
 
     network: LayeredNetwork
     spec: ProcessorSpec
-    unroll: tuple[int, int]
+    plan: FoldPlan
     input: StreamContract
     stages: tuple[Stage, ...]
     carrier: dict[str, int]
@@ -90,13 +89,14 @@ class Schedule:
         return self.output.last_cycle + 1
 
 
-def legal_unrolls(height: int, width: int) -> list[tuple[int, int]]:
-    """Every tile that divides the frame."""
-    return [(h, w) for h in range(1, height + 1) if height % h == 0 for w in range(1, width + 1) if width % w == 0]
+def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> Schedule:
+    """Contracts for a network on a processor, folded by a plan.
 
-
-def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, unroll: tuple[int, int]) -> Schedule:
-    """Contracts for a tile of ``unroll`` rows and columns of the frame.
+    Parameters
+    ----------
+    network : LayeredNetwork
+    spec : ProcessorSpec
+    plan : FoldPlan
 
     Raises
     ------
@@ -106,9 +106,9 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, unroll: tuple[in
         If a unit cannot be held or cleared on the processor.
     """
     channels, height, width = network.input_shape
-    _check_unroll(unroll, height, width)
-    frame = StreamContract(channels, height, width, *unroll, start=0, slot=1, row_pitch=1, col_pitch=1, interval=0)
-    drafts, carrier = _connect(network, spec, frame)
+    check_plan(plan, height, width)
+    frame = StreamContract(channels, height, width, *plan.unroll, start=0, slot=1, row_pitch=1, col_pitch=1, interval=0)
+    drafts, carrier = _connect(network, spec, frame, plan.gate)
     slot = 2 if any(stage.charges.clear.any() for stage in drafts) else 1
     row_pitch, interval = _pitches(frame, drafts)
     frame = replace(frame, slot=slot, row_pitch=row_pitch, interval=slot * interval)
@@ -117,20 +117,12 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, unroll: tuple[in
     if any(stage.gated for stage in timed):
         late = max(late, 1)  # gates hold from cycle 2 on; data must not come before
     frame = replace(frame, start=late)
-    return Schedule(network, spec, unroll, frame, _time(frame, drafts), carrier)
+    return Schedule(network, spec, plan, frame, _time(frame, drafts), carrier)
 
 
-def _check_unroll(unroll: tuple[int, int], height: int, width: int) -> None:
-    for name, size, factor in (("height", height, unroll[0]), ("width", width, unroll[1])):
-        if factor < 1 or size % factor:
-            legal = [str(d) for d in range(1, size + 1) if size % d == 0]
-            raise ScheduleError(
-                f"unroll {unroll[0]}x{unroll[1]}: {factor} does not divide the {name} {size} of the frame, "
-                f"allowed: {', '.join(legal)}"
-            )
-
-
-def _connect(network: LayeredNetwork, spec: ProcessorSpec, frame: StreamContract) -> tuple[list[Stage], dict[str, int]]:
+def _connect(
+    network: LayeredNetwork, spec: ProcessorSpec, frame: StreamContract, gate: bool
+) -> tuple[list[Stage], dict[str, int]]:
     """Stages with lanes; their row pitch counts rows of the frame, their times come later."""
     carrier = {INPUT: 0}
     contracts = [frame]
@@ -168,6 +160,8 @@ def _connect(network: LayeredNetwork, spec: ProcessorSpec, frame: StreamContract
         )
         carrier[layer.name] = len(geometry)
     gated = {source for _, _, source, rows, cols in geometry if rows.reads_blank or cols.reads_blank}
+    if gate and frame.tile_rows * frame.tile_cols > 1:
+        gated |= set(range(1, len(contracts)))
     stages = []
     for index, (layer, window, source, rows, cols) in enumerate(geometry, start=1):
         charges = window_charges(window, spec, index in gated, layer.name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from compiler.network import INPUT, Conv2d, Dense, Flatten, Layer, LayeredNetwork, MaxPool2d
-from compiler.schedule import legal_unrolls
+from compiler.plan import FoldPlan, legal_unrolls
 from isa_spec.spec import ProcessorSpec, load_profile
 
 
@@ -70,10 +70,10 @@ def random_spec(rng: np.random.Generator) -> ProcessorSpec:
     return replace(spec, **changes)
 
 
-def random_unroll(rng: np.random.Generator, network: LayeredNetwork) -> tuple[int, int]:
-    """Any tile that divides the frame."""
+def random_plan(rng: np.random.Generator, network: LayeredNetwork) -> FoldPlan:
+    """Any tile that divides the frame, gated or not."""
     legal = legal_unrolls(*network.input_shape[1:])
-    return legal[int(rng.integers(len(legal)))]
+    return FoldPlan(legal[int(rng.integers(len(legal)))], bool(rng.random() < 0.3))
 
 
 def random_frames(rng: np.random.Generator, network: LayeredNetwork, n_frames: int) -> np.ndarray:
@@ -82,8 +82,8 @@ def random_frames(rng: np.random.Generator, network: LayeredNetwork, n_frames: i
     return (rng.random((n_frames, *network.input_shape)) < density).astype(np.uint8)
 
 
-def random_case(seed: int, n_frames: int) -> tuple[LayeredNetwork, ProcessorSpec, tuple[int, int], np.ndarray]:
-    """Network, processor, tile and frames from a seed."""
+def random_case(seed: int, n_frames: int) -> tuple[LayeredNetwork, ProcessorSpec, FoldPlan, np.ndarray]:
+    """Network, processor, plan and frames from a seed."""
     rng = np.random.default_rng(seed)
     network = random_network(rng)
-    return network, random_spec(rng), random_unroll(rng, network), random_frames(rng, network, n_frames)
+    return network, random_spec(rng), random_plan(rng, network), random_frames(rng, network, n_frames)

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compiler_helpers import random_case, random_frames, random_network, random_spec, random_unroll
+from compiler_helpers import random_case, random_frames, random_network, random_spec, random_plan
 
 import neuroproc
 from compiler.cost import cost_of
 from compiler.emit import compile_network, emit
 from compiler.evaluate import evaluate
-from compiler.schedule import legal_unrolls, make_schedule
+from compiler.plan import FoldPlan, legal_unrolls
+from compiler.schedule import make_schedule
 from isa_spec.codec import encode_image
 from isa_spec.image import ROLES
 from isa_spec.spec import load_profile
@@ -37,12 +38,12 @@ def test_sweep_of_random_folds(block):
 
 
 def check(seed):
-    network, spec, unroll, frames = random_case(seed, n_frames=5)
-    schedule = make_schedule(network, spec, unroll)
+    network, spec, plan, frames = random_case(seed, n_frames=5)
+    schedule = make_schedule(network, spec, plan)
     cost = cost_of(schedule)
     image = emit(schedule, cost)
     found = neuroproc.verify(network, image, frames)
-    assert found.exact, f"seed {seed}, unroll {unroll}: {found.first}"
+    assert found.exact, f"seed {seed}, {plan}: {found.first}"
     assert cost_by_layer(image) == [(layer.name, dict(layer.roles), layer.synapses) for layer in cost.layers], seed
 
 
@@ -59,8 +60,8 @@ def cost_by_layer(image):
 @pytest.mark.metamorphic
 @pytest.mark.parametrize("seed", range(20))
 def test_back_to_back_equals_each_frame_alone(seed):
-    network, spec, unroll, frames = random_case(seed, n_frames=6)
-    image = compile_network(network, spec, unroll)
+    network, spec, plan, frames = random_case(seed, n_frames=6)
+    image = compile_network(network, spec, plan)
     together = neuroproc.classify(image, frames).outputs
     alone = np.concatenate([neuroproc.classify(image, frames[n : n + 1]).outputs for n in range(len(frames))])
     assert np.array_equal(together, alone)
@@ -70,8 +71,8 @@ def test_back_to_back_equals_each_frame_alone(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_frames_may_come_later_than_the_next_slot(seed):
     """Blank frames in between, and a long silence before the first, leave the others' answers alone."""
-    network, spec, unroll, frames = random_case(seed, n_frames=3)
-    image = compile_network(network, spec, unroll)
+    network, spec, plan, frames = random_case(seed, n_frames=3)
+    image = compile_network(network, spec, plan)
     spread = np.zeros((11, *network.input_shape), np.uint8)
     spread[[4, 7, 10]] = frames
     assert np.array_equal(
@@ -82,8 +83,8 @@ def test_frames_may_come_later_than_the_next_slot(seed):
 @pytest.mark.differential
 @pytest.mark.parametrize("seed", range(8))
 def test_the_reference_engine_decides_alike(seed):
-    network, spec, unroll, frames = random_case(seed, n_frames=2)
-    image = compile_network(network, spec, unroll)
+    network, spec, plan, frames = random_case(seed, n_frames=2)
+    image = compile_network(network, spec, plan)
     results = [neuroproc.classify(image, frames, engine=engine) for engine in ("reference", "event")]
     assert [result.engine for result in results] == ["reference", "event"]
     assert np.array_equal(results[0].outputs, results[1].outputs)
@@ -98,7 +99,7 @@ def test_every_legal_unroll_of_a_network(seed):
     network = random_network(rng)
     frames = random_frames(rng, network, 4)
     for unroll in legal_unrolls(*network.input_shape[1:]):
-        image = compile_network(network, load_profile("research"), unroll)
+        image = compile_network(network, load_profile("research"), FoldPlan(unroll))
         assert neuroproc.verify(network, image, frames).exact, unroll
 
 
@@ -107,7 +108,7 @@ def test_the_whole_frame_is_the_plain_spatial_network():
     for seed in range(30):
         rng = np.random.default_rng(seed)
         network, spec = random_network(rng), load_profile("research")
-        schedule = make_schedule(network, spec, network.input_shape[1:])
+        schedule = make_schedule(network, spec, FoldPlan(network.input_shape[1:]))
         image = emit(schedule, cost_of(schedule))
         assert not (image.role == ROLES.index("gate")).any()
         assert image.max_delay <= 2
@@ -123,8 +124,8 @@ def test_the_whole_frame_is_the_plain_spatial_network():
 
 def test_the_same_input_gives_the_same_bytes():
     for seed in range(5):
-        network, spec, unroll, _ = random_case(seed, n_frames=1)
-        first, second = (encode_image(compile_network(network, spec, unroll), "t") for _ in range(2))
+        network, spec, plan, _ = random_case(seed, n_frames=1)
+        first, second = (encode_image(compile_network(network, spec, plan), "t") for _ in range(2))
         assert first == second
 
 
@@ -133,8 +134,8 @@ def test_residue_would_be_seen():
     """Without its clearing synapses a folded image is wrong, and the comparison says where."""
     caught = 0
     for seed in range(40):
-        network, spec, unroll, frames = random_case(seed, n_frames=5)
-        image = compile_network(network, replace(spec, potential_floor=0), unroll)
+        network, spec, plan, frames = random_case(seed, n_frames=5)
+        image = compile_network(network, replace(spec, potential_floor=0), plan)
         clock = np.isin(image.source(), np.flatnonzero(image.role == ROLES.index("clock")))
         clearing = clock & (image.weight < 0)
         if not clearing.any():
@@ -149,8 +150,8 @@ def test_residue_would_be_seen():
 @pytest.mark.parametrize("engine", ["reference", "event"])
 def test_decisions_do_not_depend_on_how_the_run_is_cut(engine):
     rng = np.random.default_rng(3)
-    network, spec, unroll, frames = random_case(3, n_frames=4)
-    image = compile_network(network, spec, unroll)
+    network, spec, plan, frames = random_case(3, n_frames=4)
+    image = compile_network(network, spec, plan)
     output = image.layers[-1].contract
     processor = Processor(image, engine=engine)
     processor.inject(image.start)
@@ -170,7 +171,7 @@ def test_random_cases_reach_the_corners():
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
         network, spec = random_network(rng), random_spec(rng)
-        schedule = make_schedule(network, spec, random_unroll(rng, network))
+        schedule = make_schedule(network, spec, random_plan(rng, network))
         cost = cost_of(schedule)
         seen |= {role for layer in cost.layers for role in layer.roles}
         seen |= {f"floor {np.sign(spec.potential_floor)}"}
