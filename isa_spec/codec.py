@@ -9,13 +9,15 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
-from isa_spec.errors import FormatError, SpecError
+from isa_spec.coding import check_decode, check_encoding
+from isa_spec.errors import EmulationError, FormatError, SpecError
 from isa_spec.image import LayerRecord, Port, ProcessorImage, check_image
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
@@ -39,10 +41,25 @@ SECTIONS: Mapping[str, type] = {
 }
 """Arrays of an image; `start` holds rows of cycle, port, value."""
 
-_KEYS = {
-    "format", "version", "tool", "profile", "extensions", "inputs", "outputs", "layers", "encoding", "decode",
-    "latency", "interval", "source_digest", "options",
-}  # fmt: skip
+_HEADER: Mapping[str, tuple[type, ...]] = {
+    "format": (str,),
+    "version": (int,),
+    "tool": (str,),
+    "profile": (dict,),
+    "extensions": (list,),
+    "inputs": (list,),
+    "outputs": (list,),
+    "layers": (list,),
+    "encoding": (dict, type(None)),
+    "decode": (dict, type(None)),
+    "latency": (int, type(None)),
+    "interval": (int, type(None)),
+    "source_digest": (str,),
+    "options": (dict,),
+}
+"""Keys of the header and their types; a reader ignores others."""
+
+_PORT: tuple[type, ...] = (str, int)
 
 
 def encode_image(image: ProcessorImage, tool: str) -> bytes:
@@ -120,20 +137,23 @@ def decode_image(data: bytes, where: str) -> ProcessorImage:
     if start.shape[1:] != (3,):
         raise FormatError(f"{where}: section start has shape {list(start.shape)}, expected rows of cycle, port, value")
     try:
-        image = ProcessorImage(
-            spec=ProcessorSpec.from_dict(header["profile"], f"{where}: profile"),
-            inputs=_ports(header["inputs"]),
-            outputs=_ports(header["outputs"]),
-            layers=tuple(_layer(entry, where) for entry in header["layers"]),
-            start=SpikeEvents.of(*start.T),
-            **{key: header[key] for key in ("encoding", "decode", "latency", "interval", "source_digest", "options")},
-            **arrays,
-        )
-    except (TypeError, KeyError, ValueError) as error:
-        raise FormatError(f"{where}: header: {error}") from None
-    except SpecError as error:
-        raise FormatError(str(error)) from None
+        spec = ProcessorSpec.from_dict(header["profile"], f"{where}: profile")
+        events = SpikeEvents.of(*start.T)
+    except (SpecError, EmulationError) as error:
+        raise FormatError(f"{where}: {error}") from None
+    if header["extensions"] != list(spec.extensions):
+        raise FormatError(f"{where}: extensions {header['extensions']}, its profile has {list(spec.extensions)}")
+    image = ProcessorImage(
+        spec=spec,
+        inputs=_ports(header, "inputs", where),
+        outputs=_ports(header, "outputs", where),
+        layers=tuple(_layer(entry, where) for entry in header["layers"]),
+        start=events,
+        **{key: header[key] for key in ("encoding", "decode", "latency", "interval", "source_digest", "options")},
+        **arrays,
+    )
     check_image(image)
+    _check_stream(image, where)
     return image
 
 
@@ -141,7 +161,7 @@ def _members(data: bytes, where: str) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {info.filename: archive.read(info) for info in archive.infolist()}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise FormatError(
             f"{where}: not a processor image, or truncated or altered ({error}); compile it again"
         ) from None
@@ -158,16 +178,18 @@ def _header(members: Mapping[str, bytes], where: str) -> dict[str, Any]:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise FormatError(f"{where}: not a processor image (format is not '{FORMAT}')")
     version = header.get("version")
-    if type(version) is not int or version > VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise FormatError(
-            f"{where}: image version {version}, this program reads up to {VERSION}; use a newer neuroproc"
+            f"{where}: image version {version}, this program reads 1..{VERSION}; use a newer neuroproc or compile again"
         )
     found = members.get(CHECKSUM, b"").decode("ascii", "replace")
     if found != _checksum({name: content for name, content in members.items() if name != CHECKSUM}):
         raise FormatError(f"{where}: checksum differs, the image was altered; compile it again")
-    missing = _KEYS - set(header)
-    if missing:
-        raise FormatError(f"{where}: header key '{min(missing)}' is missing")
+    for key, types in _HEADER.items():
+        if key not in header:
+            raise FormatError(f"{where}: header key '{key}' is missing")
+        if type(header[key]) not in types:
+            raise FormatError(f"{where}: header key '{key}' is {header[key]!r}, allowed: {types[0].__name__}")
     for extension in header["extensions"]:
         if extension not in EXTENSIONS:
             raise FormatError(f"{where}: needs extension '{extension}', this program has {', '.join(EXTENSIONS)}")
@@ -182,15 +204,41 @@ def _checksum(members: Mapping[str, bytes]) -> str:
     return "sha256:" + digest.hexdigest()
 
 
-def _ports(entries: Any) -> tuple[Port, ...]:
-    ports = tuple(Port(name, neuron) for name, neuron in entries)
-    if not all(isinstance(port.name, str) and type(port.neuron) is int for port in ports):
-        raise TypeError("a port is a name and a neuron number")
-    return ports
+def _ports(header: Mapping[str, Any], key: str, where: str) -> tuple[Port, ...]:
+    for entry in header[key]:
+        if not isinstance(entry, list) or tuple(map(type, entry)) != _PORT:
+            raise FormatError(f"{where}: header key '{key}' holds {entry!r}, allowed: a name and a neuron number")
+    return tuple(Port(name, neuron) for name, neuron in header[key])
 
 
-def _layer(entry: Mapping[str, Any], where: str) -> LayerRecord:
+def _layer(entry: Any, where: str) -> LayerRecord:
+    names = {field.name for field in fields(LayerRecord)}
+    if not isinstance(entry, dict) or set(entry) != names:
+        raise FormatError(f"{where}: a layer has exactly the keys {', '.join(sorted(names))}")
     contract = entry["contract"]
     if contract is not None:
         contract = StreamContract.from_dict(contract, f"{where}: layer '{entry['name']}'")
+    for key in names - {"contract"}:
+        allowed: tuple[type, ...] = (str,) if key in ("name", "kind") else (int,)
+        if type(entry[key]) not in allowed and not (key == "first_neuron" and contract is entry[key] is None):
+            raise FormatError(
+                f"{where}: layer '{entry['name']}': {key} = {entry[key]!r}, allowed: {allowed[0].__name__}"
+            )
     return LayerRecord(**{**entry, "contract": contract})
+
+
+def _check_stream(image: ProcessorImage, where: str) -> None:
+    """Hold the contracts of a compiled image against its neurons, its encoding and its decoding."""
+    for record in image.layers:
+        contract, first = record.contract, record.first_neuron
+        if contract is None or first is None:
+            continue
+        if first < 0 or first + contract.n_lanes > image.n_neurons:
+            raise FormatError(f"{where}: layer '{record.name}' has lanes beyond the {image.n_neurons} neurons")
+        if contract.interval != image.interval or image.latency is None:
+            raise FormatError(f"{where}: layer '{record.name}' and the header disagree about the interval")
+    if image.encoding is not None:
+        check_encoding(image.encoding, f"{where}: encoding")
+    last = image.layers[-1].contract if image.layers else None
+    if image.decode is not None and last is not None:
+        check_decode(image.decode, last.channels * last.height * last.width, f"{where}: decode")

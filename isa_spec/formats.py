@@ -1,4 +1,4 @@
-"""The tables of the image, the stream contract and the spike files, loaded and held against the code that implements them."""
+"""The tables of the image, the stream contract and the spike files, loaded and held against the code."""
 
 from __future__ import annotations
 
@@ -87,14 +87,21 @@ def check_image_table(content: Mapping[str, Any], where: str) -> Mapping[str, An
         At the first entry that is wrong or disagrees.
     """
     _check_all(content, {"format": _TEXT, "version": _NUMBER}, _IMAGE, where)
-    _agree([content["format"], content["version"]], [codec.FORMAT, codec.VERSION], f"{where}: format and version", "codec.py")
+    _agree(
+        [content["format"], content["version"]],
+        [codec.FORMAT, codec.VERSION],
+        f"{where}: format and version",
+        "codec.py",
+    )
     _agree([role["name"] for role in content["role"]], ROLES, f"{where}: role", "ROLES of image.py")
     sections, headers = content["section"], content["header"]
     dtypes = {name: np.dtype(dtype).name for name, dtype in codec.SECTIONS.items()}
     found = {name: entry["dtype"] for name, entry in sections.items()}
     _agree(found.items(), dtypes.items(), f"{where}: section", "SECTIONS of codec.py")
     stored = {*sections, *(entry.get("field", name) for name, entry in headers.items())} - {""}
-    _agree(sorted(stored), sorted(_names(ProcessorImage)), f"{where}: section and header", "the fields of ProcessorImage")
+    _agree(
+        sorted(stored), sorted(_names(ProcessorImage)), f"{where}: section and header", "the fields of ProcessorImage"
+    )
     _agree(content["layer"], _names(LayerRecord), f"{where}: layer", "the fields of LayerRecord")
     _agree(codec.EXTENSIONS, processor_tables().extension, "EXTENSIONS of codec.py", "processor.toml: extension")
     return content

@@ -177,17 +177,19 @@ def build_image(
     ResourceError
         If the graph does not fit the processor.
     """
-    columns = [np.asarray(column) for column in (source, target, weight, delay)]
-    pre, post, w, d = (column.astype(np.int64) for column in columns)
-    n_neurons = len(threshold)
-    if len(pre) and (pre.min() < 0 or pre.max() >= n_neurons):
-        raise FormatError(f"synapse source {pre.min() if pre.min() < 0 else pre.max()}, allowed 0..{n_neurons - 1}")
+    theta = _integers("threshold", threshold)
+    n_neurons = len(theta)
+    pre, post = _integers("source", source), _integers("target", target)
+    w, d = _integers("weight", weight), _integers("delay", delay)
+    # Held against their ranges here, before anything is stored in fewer bits.
+    _check_neurons("synapse source", pre, n_neurons)
+    _check_neurons("synapse target", post, n_neurons)
+    check_range(spec, "threshold", theta)
+    check_range(spec, "weight", w)
+    _check_delays(spec, d)
     order = np.lexsort((w, post, d, pre))
     row_start = np.zeros(n_neurons + 1, np.int64)
     np.cumsum(np.bincount(pre, minlength=n_neurons), out=row_start[1:])
-    theta = np.asarray(threshold, np.int64)
-    check_range(spec, "weight", w)
-    check_range(spec, "threshold", theta)
     image = ProcessorImage(
         spec=spec,
         threshold=theta.astype(np.int32),
@@ -197,12 +199,40 @@ def build_image(
         delay=d[order].astype(np.int32),
         inputs=tuple(inputs),
         outputs=tuple(outputs),
-        role=np.asarray(more.pop("role", np.ones(n_neurons)), np.uint8),
+        role=np.asarray(more.pop("role", np.full(n_neurons, ROLES.index("unit"))), np.uint8),
         layer=np.asarray(more.pop("layer", np.zeros(n_neurons)), np.int16),
         **more,
     )
     check_image(image)
     return image
+
+
+def _integers(name: str, values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise FormatError(f"{name}: {array.dtype} values, allowed: integers")
+    return array.astype(np.int64)
+
+
+def _check_neurons(what: str, numbers: np.ndarray, n_neurons: int) -> None:
+    wrong = numbers[(numbers < 0) | (numbers >= n_neurons)]
+    if len(wrong):
+        raise FormatError(f"{what} {wrong[0]}, allowed 0..{n_neurons - 1}")
+
+
+def _check_delays(spec: ProcessorSpec, delay: np.ndarray) -> None:
+    shortest, longest = int(delay.min(initial=1)), int(delay.max(initial=1))
+    if shortest < 1:
+        raise FormatError(f"delay {shortest}, allowed 1 and above: nothing arrives in the cycle it was sent")
+    allowed = np.iinfo(np.int32).max if spec.max_delay is None else spec.max_delay
+    if longest > allowed:
+        raise ResourceError(
+            f"delay {longest}, allowed 1..{allowed} (max_delay of profile {spec.name}); insert relays or choose a "
+            "profile with longer delays",
+            limit="max_delay",
+            used=longest,
+            allowed=int(allowed),
+        )
 
 
 def check_range(spec: ProcessorSpec, key: str, values: np.ndarray) -> None:
@@ -245,10 +275,12 @@ def check_image(image: ProcessorImage) -> None:
     for name, length in (("weight", n_synapses), ("delay", n_synapses), ("role", n_neurons), ("layer", n_neurons)):
         if len(getattr(image, name)) != length:
             raise FormatError(f"section {name}: {len(getattr(image, name))} entries, expected {length}")
-    if n_synapses and (image.target.min() < 0 or image.target.max() >= n_neurons):
-        raise FormatError(f"section target: neuron number outside 0..{n_neurons - 1}")
+    _check_neurons("synapse target", image.target, n_neurons)
     if n_neurons and image.role.max() >= len(ROLES):
         raise FormatError(f"section role: code {image.role.max()}, allowed 0..{len(ROLES) - 1}")
+    n_layers = max(len(image.layers), 1)
+    if n_neurons and (image.layer.min() < 0 or image.layer.max() >= n_layers):
+        raise FormatError(f"section layer: number outside 0..{n_layers - 1}")
     for kind, ports in (("input", image.inputs), ("output", image.outputs)):
         if len({port.name for port in ports}) != len(ports):
             raise FormatError(f"{kind} ports: a name occurs twice")
@@ -259,13 +291,8 @@ def check_image(image: ProcessorImage) -> None:
         raise FormatError("section start: unknown input port")
     check_range(spec, "threshold", image.threshold)
     check_range(spec, "weight", image.weight)
-    if n_synapses and image.delay.min() < 1:
-        raise FormatError(f"delay {image.delay.min()}, allowed 1 and above: nothing arrives in the cycle it was sent")
-    for limit, used in (
-        ("max_delay", image.max_delay),
-        ("max_neurons", n_neurons),
-        ("max_synapses", n_synapses),
-    ):
+    _check_delays(spec, image.delay)
+    for limit, used in (("max_neurons", n_neurons), ("max_synapses", n_synapses)):
         allowed = getattr(spec, limit)
         if allowed is not None and used > allowed:
             raise ResourceError(

@@ -23,8 +23,8 @@ _LABELS = ("name", "description")
 class ProcessorSpec:
     """The limits of one processor.
 
-    A contradictory or mistyped one cannot be made: the constructor raises SpecError. What each field means, its range and who
-    fixes it is said in the `parameter` tables of ``processor.toml``.
+    A contradictory or mistyped one cannot be made: the constructor raises SpecError. What each field means, its range
+    and who fixes it is said in the `parameter` tables of ``processor.toml``.
 
     Parameters
     ----------
@@ -180,7 +180,9 @@ def check_fields(tables: ProcessorTables) -> None:
     code = [field for field in fields(ProcessorSpec) if field.name not in _LABELS]
     if [field.name for field in code] != list(tables.parameter):
         wrong = sorted({field.name for field in code} ^ set(tables.parameter)) or ["their order"]
-        raise SpecError(f"processor.toml: parameter and the fields of ProcessorSpec differ in {', '.join(wrong)}; mend one")
+        raise SpecError(
+            f"processor.toml: parameter and the fields of ProcessorSpec differ in {', '.join(wrong)}; mend one"
+        )
     types = {"integer": "int", "boolean": "bool", "choice": "str"}
     for field in code:
         entry = tables.parameter[field.name]
@@ -221,7 +223,9 @@ def load_profile(name_or_path: str | Path) -> ProcessorSpec:
     elif text.endswith(".toml") or "/" in text or "\\" in text or isinstance(name_or_path, Path):
         path = Path(name_or_path)
     else:
-        raise SpecError(f"profile '{text}' is unknown, allowed: {', '.join(profile_names())}, or a path to a .toml file")
+        raise SpecError(
+            f"profile '{text}' is unknown, allowed: {', '.join(profile_names())}, or a path to a .toml file"
+        )
     return spec_from_profile(load_toml(path), path.name)
 
 

@@ -36,16 +36,17 @@ class SpikeEvents:
         Raises
         ------
         EmulationError
-            If a field is not an integer or a cycle or port is negative.
+            If a field is not an integer, or a cycle or port is negative or does not fit 64 or 32 bits.
         """
         arrays = [np.asarray(field) for field in (cycle, port, value)]
         for name, array in zip(("cycle", "port", "value"), arrays, strict=True):
             if array.size and array.dtype.kind not in "iu":
                 raise EmulationError(f"spike events: {name} has type {array.dtype}, allowed: integers")
         cycles, ports, values = (a.ravel() for a in np.broadcast_arrays(*arrays))
-        for name, array in (("cycle", cycles), ("port", ports)):
-            if array.size and array.min() < 0:
-                raise EmulationError(f"spike events: {name} {array.min()} is negative, allowed: 0 and above")
+        for name, array, most in (("cycle", cycles, np.iinfo(np.int64).max), ("port", ports, np.iinfo(np.int32).max)):
+            for extreme in (array.min(), array.max()) if array.size else ():
+                if not 0 <= extreme <= most:
+                    raise EmulationError(f"spike events: {name} {extreme}, allowed: 0..{most}")
         order = np.lexsort((ports, cycles))
         return cls(cycles[order].astype(np.int64), ports[order].astype(np.int32), values[order].astype(np.int64))
 

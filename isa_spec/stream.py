@@ -38,6 +38,11 @@ class StreamContract:
     interval : int
         Initiation interval, in cycles: frame ``n`` runs ``n * interval`` cycles after frame 0.
 
+    Raises
+    ------
+    FormatError
+        If `start` is negative, or anything else below 1.
+
     Source: the folding scheme of this project (docs/folding.md).
     """
 
@@ -51,6 +56,14 @@ class StreamContract:
     row_pitch: int
     col_pitch: int
     interval: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            least = 0 if field.name == "start" else 1
+            if getattr(self, field.name) < least:
+                raise FormatError(
+                    f"stream contract: {field.name} = {getattr(self, field.name)}, allowed {least} and above"
+                )
 
     @property
     def lane_rows(self) -> int:

@@ -110,7 +110,8 @@ def check_processor(content: Mapping[str, Any], where: str) -> ProcessorTables:
     check_table(content, {name: Key("list" if name in _LISTS else "table") for name in _SCHEMAS}, where)
     for name, schema in _SCHEMAS.items():
         check_tables(content[name], schema, place(where, name))
-    tables = ProcessorTables(**{name: tuple(content[name]) if name in _LISTS else content[name] for name in _SCHEMAS})
+    parts: dict[str, Any] = {name: tuple(content[name]) if name in _LISTS else content[name] for name in _SCHEMAS}
+    tables = ProcessorTables(**parts)
     for name, entry in tables.parameter.items():
         _check_parameter(entry, place(where, f"parameter.{name}"))
     for name, entry in tables.field.items():

@@ -1,4 +1,4 @@
-"""Conformance vectors: small networks with their exact answer, or the error that refuses them. Every engine runs them all."""
+"""Conformance vectors: small networks with their exact answer, or with the error that refuses them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from isa_spec.errors import SpecError
 from isa_spec.image import Port, ProcessorImage, build_image
-from isa_spec.schema import Key, check_table, check_tables, load_toml, place
+from isa_spec.schema import Key, check_table, load_toml, place
 from isa_spec.spec import ProcessorSpec, load_profile, spec_from_profile
 from isa_spec.tables import FOLDER, processor_tables
 
@@ -177,10 +177,14 @@ def vector_image(vector: Vector) -> ProcessorImage:
     SpecError, FormatError, ResourceError
         If the vector is one that must be refused.
     """
+    source, target, weight, delay = vector.synapses.T
     return build_image(
         vector_spec(vector),
         vector.threshold,
-        *(vector.synapses[:, column] for column in range(4)),
+        source,
+        target,
+        weight,
+        delay,
         inputs=[Port(f"i{number}", int(neuron)) for number, neuron in enumerate(vector.inputs)],
         outputs=[Port(f"n{neuron}", neuron) for neuron in range(len(vector.threshold))],
     )
@@ -216,14 +220,15 @@ def _answer(entry: Mapping[str, Any], where: str, here: str) -> Vector:
         if entry[key] != count:
             raise SpecError(f"{place(here, key)} = {entry[key]}, allowed: {count}, which is what the raster says")
     potentials = np.array(entry["potentials"], np.int64).reshape(shape)
-    return Vector(**network, raster=raster, potentials=potentials, **counts)
+    network |= {"raster": raster, "potentials": potentials, **counts}
+    return Vector(**network)
 
 
 def _refusal(entry: Mapping[str, Any], where: str, here: str) -> Vector:
     errors = [error["name"] for error in processor_tables().error]
     if entry["error"] not in errors:
         raise SpecError(f"{place(here, 'error')} = {entry['error']!r}, allowed: {', '.join(errors)}")
-    return Vector(**_network(entry, where, here), **{key: entry[key] for key in _REFUSAL})
+    return Vector(**_network(entry, where, here) | {key: entry[key] for key in _REFUSAL})
 
 
 def _rows(rows: list[list[int]], width: int, where: str) -> np.ndarray:
