@@ -26,7 +26,8 @@ CONTROL = "control"
 class LayerCost:
     """Neurons and synapses of one layer, folded and unrolled.
 
-    ``roles`` counts neurons by role; synapses belong to the layer of their target.
+    ``roles`` counts neurons by role; synapses belong to the layer of their target; ``delay_storage`` sums, over the
+    layer's neurons, the longest delay that leaves each: the spikes, one bit a cycle, that have to be remembered.
     """
 
     name: str
@@ -37,6 +38,7 @@ class LayerCost:
     unrolled_synapses: int
     roles: Mapping[str, int]
     synapses: int
+    delay_storage: int
 
     @property
     def neurons(self) -> int:
@@ -66,6 +68,11 @@ class Cost:
         """Synapses of the whole image."""
         return self.total("synapses")
 
+    @property
+    def delay_storage(self) -> int:
+        """Bits of spike history of the whole image."""
+        return self.total("delay_storage")
+
 
 def cost_of(schedule: Schedule) -> Cost:
     """Cost of a schedule, layer by layer, in the order of the image: input, control, layers.
@@ -80,7 +87,9 @@ def cost_of(schedule: Schedule) -> Cost:
     relays = int(relays_needed(lines[0], schedule.spec.max_delay).sum())
     values = frame.channels * frame.height * frame.width
     layers = [
-        LayerCost(INPUT, "input", 0, 0, values, 0, {"input": frame.n_lanes, "relay": relays}, relays),
+        LayerCost(
+            INPUT, "input", 0, 0, values, 0, {"input": frame.n_lanes, "relay": relays}, relays, int(lines[0].sum())
+        ),
         _control_cost(schedule),
     ]
     made = {stage.layer.name: (index, stage) for index, stage in enumerate(schedule.stages, start=1)}
@@ -89,7 +98,7 @@ def cost_of(schedule: Schedule) -> Cost:
             index, stage = made[layer.name]
             layers.append(_stage_cost(schedule, stage, lines[index]))
         else:
-            layers.append(LayerCost(layer.name, layer.kind, 0, 0, 0, 0, {}, 0))
+            layers.append(LayerCost(layer.name, layer.kind, 0, 0, 0, 0, {}, 0, 0))
     trimmed = tuple(_without_zeros(layer) for layer in layers)
     return Cost(trimmed, schedule.latency, schedule.interval)
 
@@ -107,8 +116,6 @@ def _delay_lines(schedule: Schedule) -> list[np.ndarray]:
         window, read = stage.window, contracts[stage.source]
         rows, cols = stage.rows, stage.cols
         delay = stage.contract.start - read.start - tap_age(read, rows.tile[:, None], cols.tile)
-        if schedule.spec.max_delay is None or delay.max(initial=0) <= schedule.spec.max_delay:
-            continue
         group_size = window.n_channels // window.groups
         used = np.any(window.weight.reshape(window.groups, group_size, *window.weight.shape[1:]), axis=1)
         used = used.reshape(read.channels, *window.kernel)
@@ -128,11 +135,9 @@ def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost
     synapses = int((taps * pieces(window.weight, spec, f"layer '{name}', weight").sum(axis=(0, 1))).sum())
     for kind in ("clear", "bias", "inhibit"):
         synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"layer '{name}', {kind}").sum())
+    gates, gate_synapses, gate_line = _gate_cost(contract) if stage.gated else (0, 0, np.zeros(0, np.int64))
+    line = np.concatenate([line.ravel(), gate_line])
     relays = int(relays_needed(line, spec.max_delay).sum())
-    gates = 0
-    if stage.gated:
-        gate_neurons, gate_relays, gate_synapses = _gate_cost(contract, spec.max_delay)
-        gates, relays, synapses = gate_neurons, relays + gate_relays, synapses + gate_synapses
     read = schedule.contract(stage.source)
     unrolled_neurons, unrolled_synapses = _unrolled(window, read, contract)
     return LayerCost(
@@ -143,20 +148,21 @@ def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost
         unrolled_neurons=unrolled_neurons,
         unrolled_synapses=unrolled_synapses,
         roles={"unit": contract.n_lanes, "relay": relays, "gate": gates},
-        synapses=synapses + relays,
+        synapses=synapses + gate_synapses + relays,
+        delay_storage=int(line.sum()),
     )
 
 
-def _gate_cost(contract: StreamContract, max_delay: int | None) -> tuple[int, int, int]:
-    """Neurons, relays and synapses (without the relays' own) of a layer's gates."""
-    neurons = relays = synapses = 0
+def _gate_cost(contract: StreamContract) -> tuple[int, int, np.ndarray]:
+    """Neurons and synapses of a layer's gates, and the longest delay that leaves each: int64[neurons]."""
     cols = control.col_classes(contract)
+    longest: list[int] = []
+    synapses = 0
     for rows in control.row_classes(contract):
-        neurons += 1 + len(cols)
         synapses += rows.tiles + len(cols) + sum(kind.tiles for kind in cols)
-        farthest = control.tile_delays(contract, cols[0].tiles).max()
-        relays += int(relays_needed(farthest, max_delay))
-    return neurons, relays, synapses
+        farthest = int(control.tile_delays(contract, cols[0].tiles).max())
+        longest += [farthest, *[control.BLANK_TO_UNIT] * len(cols)]
+    return len(longest), synapses, np.array(longest, np.int64)
 
 
 def _control_cost(schedule: Schedule) -> LayerCost:
@@ -175,7 +181,8 @@ def _control_cost(schedule: Schedule) -> LayerCost:
     if control.needs_frame_clock(schedule):
         lines.append(schedule.interval)
     relays = int(relays_needed(np.array(lines, np.int64), schedule.spec.max_delay).sum())
-    return LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, {"clock": len(lines), "relay": relays}, len(lines) + relays)
+    roles = {"clock": len(lines), "relay": relays}
+    return LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, roles, len(lines) + relays, sum(lines))
 
 
 def _unrolled(window: Window, read: StreamContract, contract: StreamContract) -> tuple[int, int]:

@@ -24,9 +24,7 @@ PHASE_PORT, FRAME_PORT = "clock", "frame"
 """Input ports by which the host starts the clocks."""
 
 
-def compile_network(
-    network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan | None = None
-) -> ProcessorImage:
+def compile_network(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan | None = None) -> ProcessorImage:
     """Processor image of a layered network.
 
     Parameters

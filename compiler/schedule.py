@@ -107,7 +107,7 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     """
     channels, height, width = network.input_shape
     check_plan(plan, height, width)
-    frame = StreamContract(channels, height, width, *plan.unroll, start=0, slot=1, row_pitch=1, col_pitch=1, interval=0)
+    frame = StreamContract(channels, height, width, *plan.unroll, start=0, slot=1, row_pitch=1, col_pitch=1, interval=1)
     drafts, carrier = _connect(network, spec, frame, plan.gate)
     slot = 2 if any(stage.charges.clear.any() for stage in drafts) else 1
     row_pitch, interval = _pitches(frame, drafts)
@@ -165,7 +165,9 @@ def _connect(
     stages = []
     for index, (layer, window, source, rows, cols) in enumerate(geometry, start=1):
         charges = window_charges(window, spec, index in gated, layer.name)
-        stages.append(Stage(layer, window, source, rows, cols, charges, index in gated, contracts[index]))
+        # A layer that never fires anyway has nothing to be kept from.
+        held = bool(charges.inhibit.any())
+        stages.append(Stage(layer, window, source, rows, cols, charges, held, contracts[index]))
     return stages, carrier
 
 

@@ -44,6 +44,9 @@ def check(seed):
     image = emit(schedule, cost)
     found = neuroproc.verify(network, image, frames)
     assert found.exact, f"seed {seed}, {plan}: {found.first}"
+    longest = np.zeros(image.n_neurons, np.int64)
+    np.maximum.at(longest, image.source(), image.delay)
+    assert longest.sum() == cost.delay_storage
     assert cost_by_layer(image) == [(layer.name, dict(layer.roles), layer.synapses) for layer in cost.layers], seed
 
 

@@ -1,0 +1,177 @@
+"""All folds of a network by their closed-form cost: the Pareto front, and the best plan within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from compiler.cost import Cost, cost_of
+from compiler.network import LayeredNetwork
+from compiler.plan import FoldPlan, legal_unrolls
+from compiler.schedule import make_schedule
+from isa_spec.errors import ResourceError
+from isa_spec.spec import ProcessorSpec
+
+MEASURES = ("neurons", "synapses", "interval", "delay_storage")
+"""What a fold trades; less is better in each."""
+
+WORDS = {
+    "neurons": "neurons",
+    "synapses": "synapses",
+    "interval": "cycles per frame",
+    "delay_storage": "bits of delay storage",
+}
+"""The measures in words."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A plan and what it costs."""
+
+    plan: FoldPlan
+    cost: Cost
+
+    def measure(self, name: str) -> int:
+        """One of `MEASURES`."""
+        return int(getattr(self.cost, name))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Most neurons, synapses and cycles per frame (initiation interval); None is no bound."""
+
+    neurons: int | None = None
+    synapses: int | None = None
+    interval: int | None = None
+
+    def given(self) -> dict[str, int]:
+        """The bounds that there are, by measure."""
+        return {name: bound for name, bound in vars(self).items() if bound is not None}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best plan within bounds, and the bounds without which a better one would be possible."""
+
+    option: Option
+    minimised: str
+    binding: tuple[str, ...]
+
+
+def all_options(network: LayeredNetwork, spec: ProcessorSpec, gate: bool = False) -> tuple[Option, ...]:
+    """Every plan that the processor can hold.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+    spec : ProcessorSpec
+    gate : bool
+        As in `FoldPlan`.
+
+    Raises
+    ------
+    ResourceError
+        If it can hold none: the reason of the last one.
+    """
+    options = []
+    refusal: ResourceError | None = None
+    for unroll in legal_unrolls(*network.input_shape[1:]):
+        plan = FoldPlan(unroll, gate)
+        try:
+            option = Option(plan, cost_of(make_schedule(network, spec, plan)))
+            _check_capacity(option, spec)
+        except ResourceError as error:
+            refusal = error
+        else:
+            options.append(option)
+    if not options and refusal is not None:
+        raise refusal
+    return tuple(options)
+
+
+def _check_capacity(option: Option, spec: ProcessorSpec) -> None:
+    for measure, limit in (("neurons", "max_neurons"), ("synapses", "max_synapses")):
+        used, allowed = option.measure(measure), getattr(spec, limit)
+        if allowed is not None and used > allowed:
+            rows, cols = option.plan.unroll
+            raise ResourceError(
+                f"even unroll {rows}x{cols} needs {used} {measure}, allowed {allowed} ({limit} of profile "
+                f"{spec.name}); choose a larger profile",
+                limit=limit,
+                used=used,
+                allowed=allowed,
+            )
+
+
+def pareto_front(options: Iterable[Option]) -> tuple[Option, ...]:
+    """Options that no other beats or equals in every measure, fastest first; of equals, the first stays."""
+    front: list[Option] = []
+    for option in sorted(options, key=lambda option: (option.cost.interval, option.cost.synapses, option.cost.neurons)):
+        mine = [option.measure(name) for name in MEASURES]
+        beaten = any(
+            all(other.measure(name) <= value for name, value in zip(MEASURES, mine, strict=True)) for other in front
+        )
+        if not beaten:
+            front = [
+                other
+                for other in front
+                if not all(value <= other.measure(name) for name, value in zip(MEASURES, mine, strict=True))
+            ]
+            front.append(option)
+    return tuple(front)
+
+
+def best_option(options: Iterable[Option], bounds: Bounds) -> Choice:
+    """Option within bounds that is least in what is not bounded: in cycles per frame, then synapses, then neurons.
+
+    Raises
+    ------
+    ResourceError
+        If none is within bounds: which is nearest, and which single bound to raise how far.
+    """
+    options = tuple(options)
+    limits = bounds.given()
+    order = [name for name in ("interval", "synapses", "neurons") if name not in limits]
+    order += [name for name in ("interval", "synapses", "neurons") if name in limits]
+
+    def rank(option: Option) -> tuple[int, ...]:
+        return tuple(option.measure(name) for name in order)
+
+    fitting = [option for option in options if _within(option, limits)]
+    if not fitting:
+        raise _nothing_fits(options, limits)
+    best = min(fitting, key=rank)
+    binding = []
+    for name in limits:
+        others = {other: bound for other, bound in limits.items() if other != name}
+        without = min((option for option in options if _within(option, others)), key=rank)
+        if without.measure(order[0]) < best.measure(order[0]):
+            binding.append(name)
+    return Choice(best, order[0], tuple(binding))
+
+
+def _within(option: Option, limits: dict[str, int]) -> bool:
+    return all(option.measure(name) <= bound for name, bound in limits.items())
+
+
+def _nothing_fits(options: tuple[Option, ...], limits: dict[str, int]) -> ResourceError:
+    def excess(option: Option) -> float:
+        return max(option.measure(name) / max(bound, 1) for name, bound in limits.items())
+
+    nearest = min(options, key=excess)
+    worst = max(limits, key=lambda name: nearest.measure(name) / max(limits[name], 1))
+    needs = ", ".join(f"{nearest.measure(name):,} {WORDS[name]} (allowed {bound:,})" for name, bound in limits.items())
+    remedies = []
+    for name in limits:
+        others = {other: bound for other, bound in limits.items() if other != name}
+        enough = min((option.measure(name) for option in options if _within(option, others)), default=None)
+        if enough is not None:
+            remedies.append(f"allow {enough:,} {WORDS[name]}")
+    helps = " or ".join(remedies) if remedies else "raise more than one bound"
+    rows, cols = nearest.plan.unroll
+    return ResourceError(
+        f"no fold is within the bounds: the nearest, unroll {rows}x{cols}, needs {needs}; {helps}",
+        limit=worst,
+        used=nearest.measure(worst),
+        allowed=limits[worst],
+    )

@@ -1,0 +1,119 @@
+"""Compile layered 0/1 networks to small spiking graphs and emulate them exactly; all that a user needs is here.
+
+What pulls in the compiler or numba is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from neuroproc.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from compiler.cost import Cost, cost_of
+    from compiler.emit import compile_network
+    from compiler.evaluate import evaluate
+    from compiler.network import LayeredNetwork
+    from compiler.network_file import load_network
+    from compiler.plan import FoldPlan, legal_unrolls
+    from compiler.schedule import make_schedule
+    from compiler.views import to_networkx
+    from isa_spec.errors import NeuroprocError
+    from isa_spec.image import Port, ProcessorImage, build_image
+    from isa_spec.spec import ProcessorSpec, load_profile, profile_names
+    from isa_spec.spikes import SpikeEvents
+    from isa_spec.stream import StreamContract
+    from neuroproc.classification import classify
+    from neuroproc.cli.demo import demo
+    from neuroproc.cli.verify import verify
+    from neuroproc.measures import count
+    from neuroproc.formats.frames import read_frames, read_labels
+    from neuroproc.formats.images import load_image, save_image
+    from neuroproc.formats.spikes import read_spikes, write_spikes
+    from neuroproc.host import encode_frames
+    from neuroproc.probe import PotentialProbe, SpikeProbe
+    from neuroproc.processor import Processor
+
+_HOME = {
+    "Cost": "compiler.cost",
+    "FoldPlan": "compiler.plan",
+    "LayeredNetwork": "compiler.network",
+    "NeuroprocError": "isa_spec.errors",
+    "Port": "isa_spec.image",
+    "PotentialProbe": "neuroproc.probe",
+    "Processor": "neuroproc.processor",
+    "ProcessorImage": "isa_spec.image",
+    "ProcessorSpec": "isa_spec.spec",
+    "SpikeEvents": "isa_spec.spikes",
+    "SpikeProbe": "neuroproc.probe",
+    "StreamContract": "isa_spec.stream",
+    "build_image": "isa_spec.image",
+    "classify": "neuroproc.classification",
+    "compile_network": "compiler.emit",
+    "cost_of": "compiler.cost",
+    "count": "neuroproc.measures",
+    "demo": "neuroproc.cli.demo",
+    "encode_frames": "neuroproc.host",
+    "evaluate": "compiler.evaluate",
+    "legal_unrolls": "compiler.plan",
+    "load_image": "neuroproc.formats.images",
+    "load_network": "compiler.network_file",
+    "load_profile": "isa_spec.spec",
+    "make_schedule": "compiler.schedule",
+    "profile_names": "isa_spec.spec",
+    "read_frames": "neuroproc.formats.frames",
+    "read_labels": "neuroproc.formats.frames",
+    "read_spikes": "neuroproc.formats.spikes",
+    "save_image": "neuroproc.formats.images",
+    "to_networkx": "compiler.views",
+    "verify": "neuroproc.cli.verify",
+    "write_spikes": "neuroproc.formats.spikes",
+}
+
+__all__ = [
+    "Cost",
+    "FoldPlan",
+    "LayeredNetwork",
+    "NeuroprocError",
+    "Port",
+    "PotentialProbe",
+    "Processor",
+    "ProcessorImage",
+    "ProcessorSpec",
+    "SpikeEvents",
+    "SpikeProbe",
+    "StreamContract",
+    "__version__",
+    "build_image",
+    "classify",
+    "compile_network",
+    "cost_of",
+    "count",
+    "demo",
+    "encode_frames",
+    "evaluate",
+    "legal_unrolls",
+    "load_image",
+    "load_network",
+    "load_profile",
+    "make_schedule",
+    "profile_names",
+    "read_frames",
+    "read_labels",
+    "read_spikes",
+    "save_image",
+    "to_networkx",
+    "verify",
+    "write_spikes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'neuroproc' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,133 @@
+"""Compile a layered network to a processor image, folded so that each tile of the frame has a slot of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from compiler.cost import Cost, cost_of
+from compiler.emit import emit
+from compiler.network import LayeredNetwork
+from compiler.network_file import load_network
+from compiler.plan import FoldPlan
+from compiler.schedule import Schedule, make_schedule
+from compiler.search import WORDS, Bounds, Option, all_options, best_option
+from isa_spec.spec import ProcessorSpec, load_profile
+from neuroproc.cli.classify import positive
+from neuroproc.cli.show import table
+from neuroproc.formats.files import write_atomically
+from neuroproc.formats.images import save_image
+
+EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np16 --unroll 1x1"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
+    parser.add_argument("-o", "--output", metavar="IMAGE", required=True, help="processor image to write")
+    parser.add_argument("--profile", default="research", metavar="NAME|FILE", help="processor (default: research)")
+    parser.add_argument(
+        "--unroll",
+        type=unroll,
+        metavar="UHxUW|auto",
+        help="rows x columns of the tile; auto: the best within the bounds (default: the whole frame, not folded)",
+    )
+    parser.add_argument("--max-neurons", type=positive, metavar="N", help="most neurons")
+    parser.add_argument("--max-synapses", type=positive, metavar="N", help="most synapses")
+    parser.add_argument("--max-cycles", type=positive, metavar="N", help="most cycles per frame (initiation interval)")
+    parser.add_argument(
+        "--gate",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="silence every layer in the slots that carry none of its values: some neurons more, far fewer spikes",
+    )
+    parser.add_argument("--report", metavar="FILE", help="write the table as JSON, too")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Compile; print the cost by layer."""
+    network = load_network(args.network)
+    spec = load_profile(args.profile)
+    plan, chosen = _plan(args, network, spec)
+    schedule = make_schedule(network, spec, plan)
+    cost = cost_of(schedule)
+    image = emit(schedule, cost)
+    save_image(args.output, image)
+    if args.report:
+        with write_atomically(args.report) as file:
+            file.write(json.dumps(report(schedule, cost), indent=2).encode() + b"\n")
+    print(cost_table(schedule, cost))
+    if chosen:
+        print(chosen)
+    return 0
+
+
+def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec) -> tuple[FoldPlan, str]:
+    """Plan that the arguments ask for, and what is to be said of the choice."""
+    bounds = Bounds(args.max_neurons, args.max_synapses, args.max_cycles)
+    if args.unroll != "auto":
+        plan = FoldPlan(args.unroll or network.input_shape[1:], args.gate)
+        if bounds.given():
+            best_option([Option(plan, cost_of(make_schedule(network, spec, plan)))], bounds)
+        return plan, ""
+    choice = best_option(all_options(network, spec, args.gate), bounds)
+    binding = ", ".join(f"--max-{'cycles' if name == 'interval' else name}" for name in choice.binding)
+    held = f"; held back by {binding}" if binding else ""
+    return choice.option.plan, f"chosen for the fewest {WORDS[choice.minimised]}{held}"
+
+
+def unroll(text: str) -> tuple[int, int] | str:
+    """Rows and columns of ``UHxUW``, or ``auto``."""
+    if text == "auto":
+        return text
+    rows, cross, cols = text.lower().partition("x")
+    if not (cross and rows.isdecimal() and cols.isdecimal()):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither UHxUW, for example 1x1 or 28x1, nor auto")
+    return int(rows), int(cols)
+
+
+def cost_table(schedule: Schedule, cost: Cost) -> str:
+    """Parameters, unrolled and folded sizes by layer, then times."""
+    rows = []
+    for layer in cost.layers:
+        carrier = schedule.carrier.get(layer.name)
+        ready = None if carrier is None else schedule.contract(carrier).start
+        rows.append([
+            layer.name, layer.parameters, layer.unrolled_neurons, layer.unrolled_synapses,
+            layer.neurons, layer.synapses, layer.roles.get("relay", 0), ready,
+        ])  # fmt: skip
+    fields = ("parameters", "unrolled_neurons", "unrolled_synapses", "neurons", "synapses")
+    relays = sum(layer.roles.get("relay", 0) for layer in cost.layers)
+    rows.append(["total", *(cost.total(field) for field in fields), relays, None])
+    head = [
+        "layer",
+        "parameters",
+        "unrolled: neurons",
+        "synapses",
+        "folded: neurons",
+        "synapses",
+        "of these relays",
+        "from cycle",
+    ]
+    tile = "x".join(map(str, schedule.plan.unroll))
+    whole = " (the whole frame: not folded)" if schedule.plan.unroll == schedule.network.input_shape[1:] else ""
+    return (
+        f"{table(head, rows)}\n"
+        f"unroll {tile}{whole}, profile {schedule.spec.name}: a frame every {cost.interval:,} cycles, "
+        f"decided after {cost.latency:,}"
+    )
+
+
+def report(schedule: Schedule, cost: Cost) -> dict[str, object]:
+    """The table for machines."""
+    return {
+        "network": schedule.network.name,
+        "source_digest": schedule.network.digest,
+        "profile": schedule.spec.name,
+        "unroll": list(schedule.plan.unroll),
+        "neurons": cost.neurons,
+        "synapses": cost.synapses,
+        "latency": cost.latency,
+        "initiation_interval": cost.interval,
+        "layers": [{**vars(layer), "roles": dict(layer.roles), "neurons": layer.neurons} for layer in cost.layers],
+    }

@@ -1,0 +1,41 @@
+"""Print the static measures of an image: neurons by role, synapses, parameters, delays, latency, interval."""
+
+from __future__ import annotations
+
+import argparse
+
+from neuroproc.cli.show import print_json, table
+from neuroproc.formats.images import load_image
+from neuroproc.measures import count
+
+EXAMPLE = "neuroproc count lenet.npi --json"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("image", metavar="IMAGE", help="processor image")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Count and print."""
+    measures = count(load_image(args.image))
+    if args.json:
+        print_json(measures)
+        return 0
+    head = ["layer", "kind", "parameters", "unrolled: neurons", "synapses", "folded: neurons", "synapses", "by role"]
+    keys = ("parameters", "unrolled_neurons", "unrolled_synapses", "neurons", "synapses")
+    rows = [
+        [
+            layer["name"],
+            layer["kind"],
+            *(layer[key] for key in keys),
+            " ".join(f"{n} {r}" for r, n in layer["roles"].items()),
+        ]
+        for layer in measures["layers"]
+    ]
+    rows.append(["total", "", *(measures[key] for key in keys), ""])
+    print(table(head, rows))
+    for key in ("profile", "max_delay", "latency", "initiation_interval", "potential_range", "source_digest"):
+        print(f"{key.replace('_', ' ')}: {measures[key]}")
+    return 0

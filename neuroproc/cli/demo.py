@@ -1,0 +1,100 @@
+"""Compile the shipped network at several folds, run and verify the shipped frames, and say which commands did it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import neuroproc
+from compiler.cost import cost_of
+from compiler.emit import emit
+from compiler.network_file import load_network
+from compiler.plan import FoldPlan
+from compiler.schedule import make_schedule
+from isa_spec.spec import load_profile
+from neuroproc.classification import classify
+from neuroproc.cli.show import print_json, table
+from neuroproc.cli.verify import DIFFERENT, verify
+from neuroproc.formats.frames import read_frames, read_labels
+
+EXAMPLE = "neuroproc demo"
+PROFILE = "np8"
+DATA = Path(neuroproc.__file__).parent / "data"
+NETWORK, FRAMES = DATA / "digits.json", DATA / "digits_frames.npz"
+
+
+def demo() -> list[dict[str, Any]]:
+    """Sizes, times and answers of the shipped network, from one tile for the whole frame down to one pixel at a time.
+
+    Returns
+    -------
+    list of dict
+        One entry per fold: ``unroll``, ``neurons``, ``synapses``, ``interval`` and ``latency`` in cycles, ``accuracy``,
+        ``different`` (decisions that differ from plain integer evaluation, over every layer and frame) and
+        ``frames_per_second``.
+    """
+    network, spec = load_network(NETWORK), load_profile(PROFILE)
+    frames, labels = read_frames(FRAMES), read_labels(FRAMES)
+    _, height, width = network.input_shape
+    results = []
+    for unroll in ((height, width), (height, 1), (2, 2), (1, 1)):
+        schedule = make_schedule(network, spec, FoldPlan(unroll))
+        image = emit(schedule, cost_of(schedule))
+        found = classify(image, frames, labels)
+        checked = verify(network, image, frames)
+        results.append({
+            "unroll": f"{unroll[0]}x{unroll[1]}",
+            "neurons": image.n_neurons,
+            "synapses": image.n_synapses,
+            "interval": image.interval,
+            "latency": image.latency,
+            "accuracy": found.accuracy,
+            "different": sum(checked.different.values()),
+            "frames_per_second": len(frames) / found.seconds,
+        })  # fmt: skip
+    return results
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run the demo and print it; exit status 5 if any decision differs."""
+    if sys.stderr.isatty():
+        print("compiling the shipped network at four folds; the first run also compiles the emulator", file=sys.stderr)
+    results = demo()
+    if args.json:
+        print_json(results)
+    else:
+        print(summary(results))
+    return DIFFERENT if any(result["different"] for result in results) else 0
+
+
+def summary(results: list[dict[str, Any]]) -> str:
+    """The results for people."""
+    network = load_network(NETWORK)
+    parameters = sum(layer.n_parameters for layer in network.layers)
+    shape = "x".join(map(str, network.input_shape))
+    head = ["unroll", "neurons", "synapses", "cycles per frame", "latency", "accuracy", "wrong decisions", "frames/s"]
+    keys = ("neurons", "synapses", "interval", "latency")
+    rows = [
+        [r["unroll"], *(r[key] for key in keys), f"{r['accuracy']:.2%}", r["different"], round(r["frames_per_second"])]
+        for r in results
+    ]
+    kinds = ", ".join(layer.name for layer in network.layers)
+    return "\n".join([
+        f"{network.name}: {shape} frames, {kinds}; {parameters:,} parameters, profile {PROFILE}",
+        f"{len(read_labels(FRAMES))} frames, back to back; the unroll is the tile that is processed at once",
+        "",
+        table(head, rows),
+        "",
+        "the same by hand, for one fold:",
+        f"  neuroproc compile {NETWORK} -o digits.npi --profile {PROFILE} --unroll 1x1",
+        "  neuroproc count digits.npi",
+        f"  neuroproc classify digits.npi {FRAMES} --labels {FRAMES}",
+        f"  neuroproc verify {NETWORK} digits.npi {FRAMES}",
+    ])  # fmt: skip

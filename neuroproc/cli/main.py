@@ -1,0 +1,76 @@
+"""``neuroproc``: finds the command, and turns every user's mistake into one message and the right exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from isa_spec.errors import NeuroprocError
+from neuroproc.version import VERSION
+
+COMMANDS = {
+    "compile": "layered network to processor image",
+    "count": "static measures of an image",
+    "run": "spikes in, spikes out",
+    "classify": "frames in, classes out",
+    "verify": "every layer of an image against plain integer evaluation",
+    "demo": "compile, run and verify a shipped network on shipped frames",
+}
+"""Each is a module of this package with ``EXAMPLE``, ``configure(parser)`` and ``execute(args) -> exit status``."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status.
+
+    0 good, 1 our fault, 2 usage, 3 the input is wrong or unsupported, 4 does not fit the processor, 5 verification
+    failed.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments)
+    args = parser.parse_args(arguments)
+    try:
+        status = args.execute(args)
+        sys.stdout.flush()
+        return int(status)
+    except NeuroprocError as error:
+        print(f"neuroproc: error: {error}", file=sys.stderr)
+        return error.exit_status
+    except BrokenPipeError:
+        # The reader has gone, as in `| head`: nothing is wrong. Python must not try to flush once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = error.filename or "standard output"
+        print(f"neuroproc: error: {place}: {error.strerror or error}", file=sys.stderr)
+        return NeuroprocError.exit_status
+    except KeyboardInterrupt:
+        print("neuroproc: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neuroproc",
+        description="Fold 0/1-activation networks into small spiking graphs, and emulate them exactly.",
+    )
+    parser.add_argument("--version", action="version", version=f"neuroproc {VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        # Only the command that was asked for is imported: `neuroproc --help` stays instant.
+        if name in arguments:
+            module = import_module(f"neuroproc.cli.{name}")
+            command = commands.add_parser(
+                name,
+                help=summary,
+                description=module.__doc__,
+                epilog=f"example:\n  {module.EXAMPLE}",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            module.configure(command)
+            command.set_defaults(execute=module.execute)
+        else:
+            commands.add_parser(name, help=summary)
+    return parser

@@ -1,0 +1,180 @@
+"""Hold every layer's decisions of an image against plain integer evaluation of its network, frames back to back."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.evaluate import evaluate
+from compiler.network import LayeredNetwork
+from compiler.network_file import load_network
+from isa_spec.errors import EmulationError, NetworkError
+from isa_spec.image import LayerRecord, ProcessorImage
+from neuroproc.cli.classify import positive
+from neuroproc.cli.show import print_json, progress, table
+from neuroproc.formats.frames import read_frames
+from neuroproc.formats.images import load_image
+from neuroproc.host import MapReader, encode_frames, input_contract
+from neuroproc.probe import SpikeProbe
+from neuroproc.processor import Processor
+
+EXAMPLE = "neuroproc verify digits.json digits.npi digits_frames.npz --limit 20"
+DIFFERENT = 5
+"""Exit status when a decision differs."""
+BATCH = 50
+"""Frames that are held in memory at once, every layer of them."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """One decision that differs: where and when, what was found and what is right."""
+
+    layer: str
+    frame: int
+    channel: int
+    row: int
+    column: int
+    cycle: int
+    found: int
+    expected: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Decisions compared and different, by layer in order of depth; the first that differs, if any."""
+
+    frames: int
+    compared: dict[str, int]
+    different: dict[str, int]
+    first: Divergence | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether every decision of every layer is right."""
+        return self.first is None
+
+
+def verify(
+    network: LayeredNetwork,
+    image: ProcessorImage,
+    frames: np.ndarray,
+    engine: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Compare every decision of every layer; batches of frames run back to back at the initiation interval.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+    image : ProcessorImage
+        Compiled from this very network.
+    frames : int[n_frames, C, H, W]
+    engine : str
+        As for `Processor`.
+    progress : callable, optional
+        Called with the frames done and all frames.
+
+    Raises
+    ------
+    NetworkError
+        If the image was compiled from another network.
+    EmulationError
+        If there are no frames, or they do not fit.
+    """
+    if image.source_digest != network.digest:
+        raise NetworkError(
+            f"the image was compiled from another network ({image.source_digest[:19]}...) than '{network.name}' "
+            f"({network.digest[:19]}...); compile it again"
+        )
+    if not len(frames):
+        raise EmulationError("no frames to verify")
+    input_contract(image)
+    records = [record for record in image.layers if record.contract is not None]
+    compared, different = dict.fromkeys((r.name for r in records), 0), dict.fromkeys((r.name for r in records), 0)
+    first: Divergence | None = None
+    probe = SpikeProbe()
+    processor = Processor(image, engine=engine, probes=[probe])
+    for begin in range(0, len(frames), BATCH):
+        part = frames[begin : begin + BATCH]
+        expected = evaluate(network, part)
+        found = _run(processor, probe, image, records, part)
+        for record in records:
+            right = expected[record.name].reshape(found[record.name].shape)
+            wrong = found[record.name] != right
+            compared[record.name] += wrong.size
+            different[record.name] += int(wrong.sum())
+            if first is None and wrong.any():
+                first = _divergence(record, wrong, found[record.name], begin)
+        if progress:
+            progress(begin + len(part), len(frames))
+    return Verification(len(frames), compared, different, first)
+
+
+def _run(
+    processor: Processor, probe: SpikeProbe, image: ProcessorImage, records: list[LayerRecord], frames: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Decisions of every layer: uint8[n_frames, C, H, W] by name."""
+    processor.reset()
+    processor.inject(image.start)
+    processor.inject(encode_frames(image, frames))
+    readers = {r.name: MapReader(r.contract, len(frames)) for r in records if r.contract}
+    interval = input_contract(image).interval
+    end = max(r.contract.last_cycle for r in records if r.contract) + 1 + (len(frames) - 1) * interval
+    while processor.cycle < end:
+        processor.run(min(interval, end - processor.cycle))
+        cycle, neuron = probe.drain()
+        for record in records:
+            if record.first_neuron is None or record.contract is None:
+                continue
+            lane = neuron - record.first_neuron
+            mine = (lane >= 0) & (lane < record.contract.n_lanes)
+            readers[record.name].read(cycle[mine], lane[mine])
+    return {name: reader.decisions for name, reader in readers.items()}
+
+
+def _divergence(record: LayerRecord, wrong: np.ndarray, found: np.ndarray, begin: int) -> Divergence:
+    contract = record.contract
+    assert contract is not None  # records without one are not compared
+    frame, channel, row, column = (int(axis[0]) for axis in np.nonzero(wrong))
+    value = int(found[frame, channel, row, column])
+    cycle = int(contract.cycles()[row, column]) + frame * contract.interval
+    return Divergence(record.name, begin + frame, channel, row, column, cycle, value, 1 - value)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
+    parser.add_argument("image", metavar="IMAGE", help="processor image compiled from it")
+    parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz or IDX (also .gz)")
+    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N frames")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Verify and print; exit status 5 if anything differs."""
+    network, image = load_network(args.network), load_image(args.image)
+    result = verify(network, image, read_frames(args.frames)[: args.limit], progress=progress("frames"))
+    if args.json:
+        first = None if result.first is None else vars(result.first)
+        print_json({**vars(result), "first": first, "exact": result.exact})
+    else:
+        print(summary(result))
+    return 0 if result.exact else DIFFERENT
+
+
+def summary(result: Verification) -> str:
+    """The result for people."""
+    rows = [[name, count, result.different[name]] for name, count in result.compared.items()]
+    lines = [table(["layer", "decisions", "different"], rows)]
+    if result.first is None:
+        lines.append(f"every decision of {result.frames:,} frames is exact")
+    else:
+        d = result.first
+        lines.append(
+            f"first divergence: layer '{d.layer}', frame {d.frame}, channel {d.channel}, row {d.row}, "
+            f"column {d.column}, cycle {d.cycle}: found {d.found}, expected {d.expected}"
+        )
+    return "\n".join(lines)

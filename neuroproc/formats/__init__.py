@@ -1,0 +1,1 @@
+"""Files that cross the border: spikes, frames, and how a file is read and written."""

@@ -1,0 +1,55 @@
+"""Static measures of an image, from the image itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isa_spec.image import ROLES, ProcessorImage, potential_bounds
+
+
+def count(image: ProcessorImage) -> dict[str, Any]:
+    """Sizes of an image, folded and unrolled, in all and by layer.
+
+    A layer's synapses are those that arrive at its neurons; ``unrolled`` is one neuron per value and one synapse per
+    use of a non-zero weight, without clocks; ``latency`` and ``initiation_interval`` are in cycles.
+    """
+    n_layers = max(len(image.layers), 1)
+    per_role = np.zeros((n_layers, len(ROLES)), np.int64)
+    np.add.at(per_role, (image.layer, image.role), 1)
+    arriving = np.bincount(image.layer[image.target], minlength=n_layers)
+    layers = [
+        {
+            "name": record.name,
+            "kind": record.kind,
+            "parameters": record.parameters,
+            "nonzero_parameters": record.nonzero_parameters,
+            "neurons": int(roles.sum()),
+            "synapses": int(synapses),
+            "unrolled_neurons": record.unrolled_neurons,
+            "unrolled_synapses": record.unrolled_synapses,
+            "roles": {role: int(number) for role, number in zip(ROLES, roles, strict=True) if number},
+        }
+        for record, roles, synapses in zip(image.layers, per_role, arriving, strict=False)
+    ]
+    lowest, highest = potential_bounds(image)
+    return {
+        "neurons": image.n_neurons,
+        "synapses": image.n_synapses,
+        "parameters": sum(record.parameters for record in image.layers),
+        "nonzero_parameters": sum(record.nonzero_parameters for record in image.layers),
+        "unrolled_neurons": sum(record.unrolled_neurons for record in image.layers),
+        "unrolled_synapses": sum(record.unrolled_synapses for record in image.layers),
+        "max_delay": image.max_delay,
+        "latency": image.latency,
+        "initiation_interval": image.interval,
+        "potential_range": [int(lowest.min(initial=0)), int(highest.max(initial=0))],
+        "profile": image.spec.name,
+        "profile_digest": image.spec.digest,
+        "source_digest": image.source_digest,
+        "options": dict(image.options),
+        "inputs": len(image.inputs),
+        "outputs": len(image.outputs),
+        "layers": layers,
+    }

@@ -1,0 +1,211 @@
+"""`ProcessorState`: everything needed to resume a run, on any engine, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from isa_spec.errors import EmulationError, FormatError
+from isa_spec.image import ProcessorImage
+from isa_spec.spikes import SpikeEvents
+from neuroproc.formats.files import decode_npz, encode_npz, read_bytes, write_atomically
+
+FORMAT = "neuroproc-state"
+VERSION = 1
+LOWEST = -(2**62)
+"""Potentials below this could wrap in 64 bits; a run that might get there is refused."""
+
+_ARRAYS = {
+    "potential": np.int64,
+    "ahead": np.int64,
+    "neuron": np.int32,
+    "charge": np.int64,
+    "input_cycle": np.int64,
+    "input_port": np.int32,
+    "input_value": np.int64,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PendingCharge:
+    """Charge under way over synapses, one entry per cycle and neuron, sorted by cycle, then neuron.
+
+    Parameters
+    ----------
+    ahead : int64[n_entries], cycles
+        0 arrives in the next cycle.
+    neuron : int32[n_entries]
+    charge : int64[n_entries], potential units
+        Sum of the weights. An entry of 0 exists only where a delivery of 0 matters (`tracks_touch`).
+    """
+
+    ahead: np.ndarray
+    neuron: np.ndarray
+    charge: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ahead)
+
+
+@dataclass(frozen=True, eq=False)
+class ProcessorState:
+    """A processor between two cycles; the same for every engine, and comparable with ``==``.
+
+    Parameters
+    ----------
+    image : str
+        Digest of the image (`isa_spec.image.graph_digest`).
+    cycle : int
+        Number of the next cycle.
+    potential : int64[n_neurons], potential units
+    pending : PendingCharge
+        What spikes of the past will still deliver.
+    inputs : SpikeEvents
+        Input charge given for the next cycle or later, one event per cycle and port.
+    """
+
+    image: str
+    cycle: int
+    potential: np.ndarray
+    pending: PendingCharge
+    inputs: SpikeEvents
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ProcessorState):
+            return NotImplemented
+        same = (self.image, self.cycle) == (other.image, other.cycle)
+        mine, theirs = _arrays(self), _arrays(other)
+        return same and all(np.array_equal(mine[name], theirs[name]) for name in mine)
+
+
+def tracks_touch(image: ProcessorImage) -> bool:
+    """Whether a delivery of 0 can change what happens: only on delivery, and with a threshold below 1.
+
+    Elsewhere a neuron that nothing reached rests below its threshold, so comparing it or not is the same.
+    """
+    return image.spec.evaluation == "on-delivery" and bool(np.any(image.threshold <= 0))
+
+
+def falls_without_end(image: ProcessorImage) -> bool:
+    """Whether only the length of a run keeps potentials above `LOWEST`: no floor, or one out of sight."""
+    floor = image.spec.potential_floor
+    return floor is None or floor - steepest_fall(image) < LOWEST
+
+
+def synaptic_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
+    """Least and most charge that synapses can deliver to each neuron in one cycle: int64[n_neurons], twice."""
+    least = np.zeros(image.n_neurons, np.int64)
+    most = np.zeros(image.n_neurons, np.int64)
+    np.add.at(least, image.target, np.minimum(image.weight, 0).astype(np.int64))
+    np.add.at(most, image.target, np.maximum(image.weight, 0).astype(np.int64))
+    return least, most
+
+
+def steepest_fall(image: ProcessorImage) -> int:
+    """Most that any potential can fall in one cycle, in potential units, as a number of 0 or above."""
+    least, _ = synaptic_range(image)
+    for port in image.inputs:
+        least[port.neuron] += min(image.spec.input_min, 0)
+    return -int(least.min(initial=0))
+
+
+def check_state(image: ProcessorImage, digest: str, state: ProcessorState) -> None:
+    """Refuse a state that this image cannot have: engines rely on its bounds.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+    digest : str
+        Its `graph_digest`.
+    state : ProcessorState
+
+    Raises
+    ------
+    EmulationError
+        If the state belongs to another image or holds a value that no run leads to.
+    """
+    if state.image != digest:
+        raise EmulationError(f"the state belongs to image {state.image}, this processor runs {digest}; load that image")
+    n_neurons, pending, inputs = image.n_neurons, state.pending, state.inputs
+    if len(state.potential) != n_neurons:
+        raise EmulationError(f"state, potential: {len(state.potential)} entries, expected {n_neurons}")
+    if not 0 <= state.cycle <= 2**62:
+        raise EmulationError(f"state, cycle: {state.cycle}, allowed 0 and above")
+    floor = -state.cycle * steepest_fall(image) if falls_without_end(image) else image.spec.potential_floor
+    highest = np.maximum(image.threshold.astype(np.int64) - 1, 0)
+    _refuse("potential", state.potential, (state.potential < floor) | (state.potential > highest))
+    _refuse("ahead", pending.ahead, (pending.ahead < 0) | (pending.ahead >= image.max_delay))
+    _refuse("neuron", pending.neuron, (pending.neuron < 0) | (pending.neuron >= n_neurons))
+    least, most = synaptic_range(image)
+    charge, to = pending.charge, pending.neuron
+    _refuse("charge", charge, (charge < least[to]) | (charge > most[to]))
+    place = list(zip(pending.ahead.tolist(), pending.neuron.tolist(), strict=True))
+    if any(a >= b for a, b in itertools.pairwise(place)):
+        raise EmulationError("state, pending: entries are not sorted by cycle and neuron, or one occurs twice")
+    _refuse("input_cycle", inputs.cycle, inputs.cycle < state.cycle)
+
+
+def _refuse(name: str, values: np.ndarray, wrong: np.ndarray) -> None:
+    if np.any(wrong):
+        entry = int(np.flatnonzero(wrong)[0])
+        raise EmulationError(
+            f"state, {name}[{entry}] = {values[entry]}: no run of this image leads there; the state was altered"
+        )
+
+
+def save_state(path: str | Path, state: ProcessorState) -> None:
+    """Write a state to a file; it appears whole or not at all.
+
+    Raises
+    ------
+    NeuroprocError
+        If the file cannot be written.
+    """
+    arrays = _arrays(state)
+    header = {"format": FORMAT, "version": VERSION, "image": state.image, "cycle": state.cycle}
+    with write_atomically(path) as file:
+        file.write(encode_npz({**{key: np.array(value) for key, value in header.items()}, **arrays}))
+
+
+def load_state(path: str | Path) -> ProcessorState:
+    """State from a file. Whether it fits an image is checked by `Processor.restore`.
+
+    Raises
+    ------
+    FormatError
+        If the file is no state, is truncated, or from a newer version.
+    """
+    where = str(path)
+    content = decode_npz(read_bytes(path), where)
+    header = {key: content.pop(key, np.zeros(0)) for key in ("format", "version", "image", "cycle")}
+    if header["format"].shape != () or str(header["format"]) != FORMAT:
+        raise FormatError(f"{where}: not a processor state (format is not '{FORMAT}')")
+    if header["version"].dtype.kind != "i" or header["version"].shape != () or header["version"] > VERSION:
+        raise FormatError(f"{where}: state version {header['version']}, this program reads up to {VERSION}")
+    if header["cycle"].dtype != np.int64 or header["cycle"].shape != () or header["image"].dtype.kind != "U":
+        raise FormatError(f"{where}: the header is damaged; save the state again")
+    for name, dtype in _ARRAYS.items():
+        array = content.get(name)
+        if array is None or array.dtype != dtype or array.ndim != 1:
+            raise FormatError(f"{where}: section {name} is missing or not {np.dtype(dtype)}[n]; save the state again")
+    for names in (("ahead", "neuron", "charge"), ("input_cycle", "input_port", "input_value")):
+        if len({len(content[name]) for name in names}) > 1:
+            raise FormatError(f"{where}: sections {', '.join(names)} differ in length; save the state again")
+    return ProcessorState(
+        image=str(header["image"]),
+        cycle=int(header["cycle"]),
+        potential=content["potential"],
+        pending=PendingCharge(content["ahead"], content["neuron"], content["charge"]),
+        inputs=SpikeEvents(content["input_cycle"], content["input_port"], content["input_value"]),
+    )
+
+
+def _arrays(state: ProcessorState) -> dict[str, np.ndarray]:
+    pending, inputs = state.pending, state.inputs
+    columns = (state.potential, pending.ahead, pending.neuron, pending.charge, inputs.cycle, inputs.port, inputs.value)
+    return dict(zip(_ARRAYS, columns, strict=True))
