@@ -48,18 +48,14 @@ class Axis:
     last_tile: int
     reads_blank: bool
 
-    def lanes_per_tap(self, kernel: int) -> np.ndarray:
-        """Output lanes that use each place of the kernel: int64[kernel]."""
-        return np.bincount(self.tap, minlength=kernel)
-
 
 @lru_cache(maxsize=4096)
-def axis_taps(size: int, unroll: int, kernel: int, stride: int, padding: int) -> Axis:
+def axis_taps(size: int, unroll: int, kernel: int, stride: int, padding: int, widen: int = 1) -> Axis:
     """Taps of a window of ``kernel`` over ``size`` values in tiles of ``unroll``.
 
     Position ``o`` of the window reads value ``stride * o + tap - padding``. With ``g = gcd(unroll, stride)``, moving
     the window by ``unroll / g`` positions moves its reads by exactly ``stride / g`` tiles: that is the output's tile,
-    and within it the pattern of lanes and tile offsets never changes.
+    and within it the pattern of lanes and tile offsets never changes. Nor does it for ``widen`` such tiles at once.
     """
     size_out = (size + 2 * padding - kernel) // stride + 1
     if unroll >= size:
@@ -67,8 +63,9 @@ def axis_taps(size: int, unroll: int, kernel: int, stride: int, padding: int) ->
         unroll, unroll_out, pitch = stride * (size + padding + kernel), size_out, 1
     else:
         shared = gcd(unroll, stride)
-        unroll_out, pitch = unroll // shared, stride // shared
-    lanes, tiles = min(unroll_out, size_out), -(-size_out // unroll_out)
+        unroll_out, pitch = unroll // shared * widen, stride // shared * widen
+    unroll_out = min(unroll_out, size_out)
+    lanes, tiles = unroll_out, -(-size_out // unroll_out)
     lane_out, tap, tile_out = np.ogrid[:lanes, :kernel, :tiles]
     position = tile_out * unroll_out + lane_out
     value = stride * position + tap - padding

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from compiler import control
 from compiler.axis import axis_taps
 from compiler.charges import pieces
-from compiler.lowering.window import tap_age
+from compiler.lowering.window import tap_delays
 from compiler.network import INPUT
 from compiler.passes.insert_relays import relays_needed
 from compiler.schedule import Schedule, Stage
@@ -83,29 +83,33 @@ def cost_of(schedule: Schedule) -> Cost:
         If a weight cannot be held by the processor.
     """
     lines = _delay_lines(schedule)
-    frame = schedule.input
-    relays = int(relays_needed(lines[0], schedule.spec.max_delay).sum())
-    values = frame.channels * frame.height * frame.width
-    layers = [
-        LayerCost(
-            INPUT, "input", 0, 0, values, 0, {"input": frame.n_lanes, "relay": relays}, relays, int(lines[0].sum())
-        ),
-        _control_cost(schedule),
-    ]
-    made = {stage.layer.name: (index, stage) for index, stage in enumerate(schedule.stages, start=1)}
+    by_name: dict[str, list[LayerCost]] = {INPUT: [_input_cost(schedule, lines[0])]}
+    for stage, line in zip(schedule.stages, lines[1:], strict=True):
+        by_name.setdefault(stage.name, []).append(_stage_cost(schedule, stage, line))
+    layers = [_joined(by_name[INPUT]), _control_cost(schedule)]
     for layer in schedule.network.layers:
-        if layer.name in made:
-            index, stage = made[layer.name]
-            layers.append(_stage_cost(schedule, stage, lines[index]))
-        else:
-            layers.append(LayerCost(layer.name, layer.kind, 0, 0, 0, 0, {}, 0, 0))
-    trimmed = tuple(_without_zeros(layer) for layer in layers)
-    return Cost(trimmed, schedule.latency, schedule.interval)
+        layers.append(_joined(by_name.get(layer.name, [LayerCost(layer.name, layer.kind, 0, 0, 0, 0, {}, 0, 0)])))
+    return Cost(tuple(layers), schedule.latency, schedule.interval)
 
 
-def _without_zeros(layer: LayerCost) -> LayerCost:
-    roles = {role: layer.roles[role] for role in ROLES if layer.roles.get(role)}
-    return LayerCost(**{**vars(layer), "roles": roles})
+def _joined(parts: list[LayerCost]) -> LayerCost:
+    """A layer and the serialiser behind it as one; roles in the order of the table, none of 0."""
+    first = parts[0]
+    roles = {role: sum(part.roles.get(role, 0) for part in parts) for role in ROLES}
+    return replace(
+        first,
+        roles={role: number for role, number in roles.items() if number},
+        synapses=sum(part.synapses for part in parts),
+        delay_storage=sum(part.delay_storage for part in parts),
+    )
+
+
+def _input_cost(schedule: Schedule, line: np.ndarray) -> LayerCost:
+    frame = schedule.input
+    values = frame.channels * frame.height * frame.width
+    relays = int(relays_needed(line, schedule.spec.max_delay).sum())
+    roles = {"input": frame.n_lanes, "relay": relays}
+    return LayerCost(INPUT, "input", 0, 0, values, 0, roles, relays, int(line.sum()))
 
 
 def _delay_lines(schedule: Schedule) -> list[np.ndarray]:
@@ -115,7 +119,7 @@ def _delay_lines(schedule: Schedule) -> list[np.ndarray]:
     for stage in schedule.stages:
         window, read = stage.window, contracts[stage.source]
         rows, cols = stage.rows, stage.cols
-        delay = stage.contract.start - read.start - tap_age(read, rows.tile[:, None], cols.tile)
+        delay = tap_delays(stage, read)
         group_size = window.n_channels // window.groups
         used = np.any(window.weight.reshape(window.groups, group_size, *window.weight.shape[1:]), axis=1)
         used = used.reshape(read.channels, *window.kernel)
@@ -129,7 +133,7 @@ def _delay_lines(schedule: Schedule) -> list[np.ndarray]:
 
 def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost:
     spec, window, contract = schedule.spec, stage.window, stage.contract
-    name = stage.layer.name
+    name, layer = stage.name, stage.layer
     lanes = contract.lane_rows * contract.lane_cols
     taps = np.outer(stage.rows.lanes_per_tap(window.kernel[0]), stage.cols.lanes_per_tap(window.kernel[1]))
     synapses = int((taps * pieces(window.weight, spec, f"layer '{name}', weight").sum(axis=(0, 1))).sum())
@@ -138,18 +142,20 @@ def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost
     gates, gate_synapses, gate_line = _gate_cost(contract) if stage.gated else (0, 0, np.zeros(0, np.int64))
     line = np.concatenate([line.ravel(), gate_line])
     relays = int(relays_needed(line, spec.max_delay).sum())
-    read = schedule.contract(stage.source)
-    unrolled_neurons, unrolled_synapses = _unrolled(window, read, contract)
-    return LayerCost(
-        name=name,
-        kind=stage.layer.kind,
-        parameters=stage.layer.n_parameters,
-        nonzero_parameters=int(np.count_nonzero(window.weight)) if stage.layer.n_parameters else 0,
-        unrolled_neurons=unrolled_neurons,
-        unrolled_synapses=unrolled_synapses,
-        roles={"unit": contract.n_lanes, "relay": relays, "gate": gates},
-        synapses=synapses + gate_synapses + relays,
-        delay_storage=int(line.sum()),
+    roles = {stage.role: contract.n_lanes, "relay": relays, "gate": gates}
+    folded = LayerCost(
+        name, stage.role, 0, 0, 0, 0, roles, synapses + gate_synapses + relays, delay_storage=int(line.sum())
+    )
+    if stage.role == "serialiser" or layer is None:
+        return folded
+    neurons, uses = _unrolled(window, schedule.contract(stage.source), contract)
+    return replace(
+        folded,
+        kind=layer.kind,
+        parameters=layer.n_parameters,
+        nonzero_parameters=int(np.count_nonzero(window.weight)) if layer.n_parameters else 0,
+        unrolled_neurons=neurons,
+        unrolled_synapses=uses,
     )
 
 
@@ -182,13 +188,13 @@ def _control_cost(schedule: Schedule) -> LayerCost:
         lines.append(schedule.interval)
     relays = int(relays_needed(np.array(lines, np.int64), schedule.spec.max_delay).sum())
     roles = {"clock": len(lines), "relay": relays}
-    return LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, roles, len(lines) + relays, sum(lines))
+    return _joined([LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, roles, len(lines) + relays, sum(lines))])
 
 
 def _unrolled(window: Window, read: StreamContract, contract: StreamContract) -> tuple[int, int]:
     """Neurons and synapses of the plain spatial layer: no clocks, no zero weights."""
     rows, cols = (
-        axis_taps(size, size, kernel, stride, padding).lanes_per_tap(kernel)
+        np.bincount(axis_taps(size, size, kernel, stride, padding).tap, minlength=kernel)
         for size, kernel, stride, padding in zip(
             (read.height, read.width), window.kernel, window.stride, window.padding, strict=True
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from compiler import control
@@ -64,7 +66,6 @@ def emit(schedule: Schedule, cost: Cost) -> ProcessorImage:
     graph = insert_relays(split_weights(graph, schedule.spec), schedule.spec.max_delay)
     _check_pairs(graph, schedule.spec, [layer.name for layer in cost.layers])
     inputs = _lane_ports("in", schedule.input, 0) + tuple(clocks)
-    output = schedule.carrier[schedule.network.layers[-1].name]
     n_lanes = schedule.input.n_lanes
     return build_image(
         schedule.spec,
@@ -74,7 +75,7 @@ def emit(schedule: Schedule, cost: Cost) -> ProcessorImage:
         graph.weight,
         graph.delay,
         inputs,
-        _lane_ports("out", schedule.output, first[output]),
+        _lane_ports("out", schedule.contract(schedule.output), first[schedule.output]),
         role=graph.role,
         layer=graph.layer,
         layers=_records(schedule, cost, first),
@@ -84,7 +85,7 @@ def emit(schedule: Schedule, cost: Cost) -> ProcessorImage:
         latency=schedule.latency,
         interval=schedule.interval,
         source_digest=schedule.network.digest,
-        options={"unroll": list(schedule.plan.unroll), "gate": schedule.plan.gate},
+        options=_options(schedule.plan),
     )
 
 
@@ -102,9 +103,9 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
         frame_clock = emit_clock(builder, control_layer, schedule.interval)
         ports.append(Port(FRAME_PORT, frame_clock))
     for stage in schedule.stages:
-        layer = names.index(stage.layer.name)
+        layer = names.index(stage.name)
         per_channel = stage.contract.lane_rows * stage.contract.lane_cols
-        units = builder.neurons(layer, "unit", np.repeat(stage.charges.threshold, per_channel))
+        units = builder.neurons(layer, stage.role, np.repeat(stage.charges.threshold, per_channel))
         emit_window(builder, stage, schedule.contract(stage.source), lanes[stage.source], units)
         emit_charges(builder, schedule, stage, units, phase_clock)
         if stage.gated:
@@ -122,7 +123,7 @@ def _lane_ports(prefix: str, contract: StreamContract, first: int) -> tuple[Port
 def _records(schedule: Schedule, cost: Cost, first: list[int]) -> tuple[LayerRecord, ...]:
     records = []
     for layer in cost.layers:
-        carrier = schedule.carrier.get(layer.name)
+        carrier = schedule.home.get(layer.name)
         records.append(
             LayerRecord(
                 name=layer.name,
@@ -136,6 +137,11 @@ def _records(schedule: Schedule, cost: Cost, first: list[int]) -> tuple[LayerRec
             )
         )
     return tuple(records)
+
+
+def _options(plan: FoldPlan) -> dict[str, Any]:
+    tiles = {name: list(tile) for name, tile in sorted(plan.tiles.items())}
+    return {"unroll": list(plan.unroll), "gate": plan.gate, "tiles": tiles}
 
 
 def _check_capacity(cost: Cost, spec: ProcessorSpec) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ from compiler.network import INPUT, Conv2d, Dense, Flatten, Layer, LayeredNetwor
 from isa_spec.errors import FormatError, NetworkError
 
 FORMAT, VERSION = "layered-network", 1
+EXACT = 2**52
+"""Sums of weights stay below: they are then exact in any arithmetic that is in use."""
+LONGEST = 2**20
+"""Most rows or columns of a frame, kernel, stride or padding: beyond lie typing errors, not frames."""
 _COMMON = {"name", "type", "inputs"}
 _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "conv2d": (frozenset({"weight", "threshold"}), frozenset({"stride", "padding"})),
@@ -70,15 +76,15 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     """
     if not isinstance(entry, Mapping) or entry.get("format") != FORMAT:
         raise FormatError(f"{where}: not a layered network (format is not '{FORMAT}')")
-    if type(entry.get("version")) is not int or entry["version"] > VERSION:
-        raise FormatError(f"{where}: version {entry.get('version')!r}, this program reads up to {VERSION}")
+    if type(entry.get("version")) is not int or not 1 <= entry["version"] <= VERSION:
+        raise FormatError(f"{where}: version {entry.get('version')!r}, this program reads 1..{VERSION}")
     _check_keys(entry, {"format", "version", "input", "layers"}, {"name", "output"}, where)
     arrays = _Arrays(folder)
     source = entry["input"]
     _check_keys(source, {"shape"}, {"encoding"}, f"{where}: input")
     shape = source["shape"]
-    if not _is_integers(shape, 3) or min(shape) < 1:
-        raise NetworkError(f"{where}: input.shape = {shape!r}, allowed: three positive integers [C, H, W]")
+    if not _is_integers(shape, 3) or min(shape) < 1 or max(shape) > LONGEST:
+        raise NetworkError(f"{where}: input.shape = {shape!r}, allowed: three integers [C, H, W] in 1..{LONGEST}")
     if not isinstance(entry["layers"], list):
         raise NetworkError(f"{where}: layers is not a list")
     layers: list[Layer] = []
@@ -88,22 +94,32 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     output = entry.get("output", {})
     _check_keys(output, set(), {"decode"}, f"{where}: output")
     decode = output.get("decode")
+    if isinstance(decode, Mapping) and not isinstance(decode.get("kind"), str):
+        raise NetworkError(f"{where}: output.decode.kind = {decode.get('kind')!r}, allowed: text")
     if isinstance(decode, Mapping) and isinstance(decode.get("key"), str):
         decode = {**decode, "key": arrays.get(decode["key"], f"{where}: output.decode.key")}
-    name = entry.get("name", Path(where).stem)
-    return LayeredNetwork(str(name), tuple(shape), tuple(layers), source.get("encoding"), decode)
+    name = _name(entry.get("name", Path(where).stem or "network"), where)
+    return LayeredNetwork(name, tuple(shape), tuple(layers), source.get("encoding"), decode)
+
+
+def _name(value: Any, where: str) -> str:
+    """A name that any terminal can show on one line."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise NetworkError(f"{where}: name = {value!r}, allowed: printable text")
+    return value
 
 
 def _layer(item: Any, where: str, previous: str, arrays: _Arrays) -> Layer:
-    if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
+    if not isinstance(item, Mapping) or "name" not in item:
         raise NetworkError(f"{where}: a layer has a name and a type")
-    where = f"{where} '{item['name']}'"
+    name = _name(item["name"], where)
+    where = f"{where} '{name}'"
     kind = item.get("type")
     if not isinstance(kind, str) or kind not in _KEYS:
         raise NetworkError(f"{where}: type {kind!r} is not supported, allowed: {', '.join(_KEYS)}")
     required, optional = _KEYS[kind]
     _check_keys(item, required | {"name", "type"}, optional | _COMMON, where)
-    name, inputs = item["name"], item.get("inputs", [previous])
+    inputs = item.get("inputs", [previous])
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], str):
         raise NetworkError(f"{where}: inputs = {inputs!r}, allowed: a list with the name of one earlier layer")
     source = inputs[0]
@@ -116,6 +132,8 @@ def _layer(item: Any, where: str, previous: str, arrays: _Arrays) -> Layer:
     threshold = integers(arrays.get(item["threshold"], f"{where}: threshold"), 1, f"{where}: threshold")
     if len(threshold) != len(weight):
         raise NetworkError(f"{where}: {len(threshold)} thresholds for {len(weight)} units")
+    if np.abs(weight.astype(np.float64)).reshape(len(weight), -1).sum(axis=1).max() >= EXACT:
+        raise NetworkError(f"{where}: the absolute weights of a unit sum to 2**52 or more, allowed: less")
     if kind == "dense":
         return Dense(name, weight, threshold, source)
     stride = _pair(item.get("stride", [1, 1]), 1, f"{where}: stride")
@@ -139,15 +157,25 @@ class _Arrays:
             raise NetworkError(f"{where} = {value!r}, allowed: nested lists or 'FILE.npz:KEY'")
         if file not in self._files:
             try:
-                with np.load(self._folder / file, allow_pickle=False) as archive:
-                    self._files[file] = dict(archive)
+                self._files[file] = _read_arrays(self._folder / file)
+            except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, MemoryError) as error:
+                raise FormatError(
+                    f"{where}: {file} is not an .npz of plain arrays, or truncated or altered ({error})"
+                ) from None
             except OSError as error:
                 raise FormatError(f"{where}: {file}: {error.strerror or error}") from None
-            except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
-                raise FormatError(f"{where}: {file} is not an .npz of plain arrays ({error})") from None
         if key not in self._files[file]:
             raise FormatError(f"{where}: {file} has no array '{key}', it has {', '.join(sorted(self._files[file]))}")
         return self._files[file][key]
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of an .npz file. Each member is read to its end before it is believed: only then is its checksum seen."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    return {
+        name: np.lib.format.read_array(io.BytesIO(content), allow_pickle=False) for name, content in members.items()
+    }
 
 
 def _check_keys(
@@ -155,7 +183,7 @@ def _check_keys(
 ) -> None:
     if not isinstance(entry, Mapping):
         raise NetworkError(f"{where}: not a table of keys")
-    for key in required:
+    for key in sorted(required):
         if key not in entry:
             raise NetworkError(f"{where}: key '{key}' is missing")
     for key in entry:
@@ -168,6 +196,6 @@ def _is_integers(value: Any, length: int) -> bool:
 
 
 def _pair(value: Any, least: int, where: str) -> tuple[int, int]:
-    if not _is_integers(value, 2) or min(value) < least:
-        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each at least {least}")
+    if not _is_integers(value, 2) or min(value) < least or max(value) > LONGEST:
+        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each in {least}..{LONGEST}")
     return (value[0], value[1])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from isa_spec.errors import ScheduleError
+
+Tile = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -18,10 +21,15 @@ class FoldPlan:
     gate : bool
         Keep every layer silent in all slots that carry none of its values, not only where a later layer reads them:
         a few neurons and one synapse per unit, for fewer spikes.
+    tiles : dict of str to (rows, columns)
+        Tile of a layer's map (or of ``"input"``) as later layers read it, where it is not the one that follows from
+        the layers before. Smaller: a serialiser puts the rest of each tile into idle slots. Larger: a multiple of the
+        natural tile, read from several slots at once.
     """
 
-    unroll: tuple[int, int]
+    unroll: Tile
     gate: bool = False
+    tiles: Mapping[str, Tile] = field(default_factory=dict)
 
 
 def divisors(size: int) -> list[int]:
@@ -29,9 +37,24 @@ def divisors(size: int) -> list[int]:
     return [factor for factor in range(1, size + 1) if size % factor == 0]
 
 
-def legal_unrolls(height: int, width: int) -> list[tuple[int, int]]:
+def legal_unrolls(height: int, width: int) -> list[Tile]:
     """Every tile (rows, columns) that divides the frame."""
     return [(rows, cols) for rows in divisors(height) for cols in divisors(width)]
+
+
+def legal_tiles(natural: int, size: int) -> list[int]:
+    """Every tile length to which an axis of a layer's map can be cut or widened.
+
+    Parameters
+    ----------
+    natural : int
+        Tile length that follows from the layers before.
+    size : int
+        Length of the map.
+    """
+    if natural >= size:
+        return list(range(1, size + 1))
+    return [*divisors(natural), *(min(natural * k, size) for k in range(2, -(-size // natural) + 1))]
 
 
 def check_plan(plan: FoldPlan, height: int, width: int) -> None:

@@ -1,42 +1,73 @@
-"""Space and time for every layer: the stream contracts, the blank slots, the clocks. Nothing is emitted here."""
+"""Space and time for every layer: stream contracts, taps, charges, gates. Nothing is emitted here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.axis import Axis, axis_taps
+from compiler.axis import Axis
 from compiler.charges import Charges, window_charges
-from compiler.network import INPUT, Layer, LayeredNetwork
-from compiler.plan import FoldPlan, check_plan
-from compiler.window import Window, as_window
+from compiler.geometry import Carrier, Geometry, make_geometry
+from compiler.network import Layer, LayeredNetwork
+from compiler.pitches import Pitch, find_pitches
+from compiler.plan import FoldPlan
+from compiler.window import Window
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
-    """A layer that has units of its own.
+class Taps:
+    """Connections along one axis, each between a lane that is read and a lane that reads.
 
     Parameters
     ----------
-    layer : Layer
+    lane_in, lane_out : int64[n_taps]
+    tap : int64[n_taps]
+        Index into the kernel.
+    age : int64[n_taps], slots
+        How much later the value that is read comes than one in the source's first tile.
+    """
+
+    lane_in: np.ndarray
+    lane_out: np.ndarray
+    tap: np.ndarray
+    age: np.ndarray
+
+    def lanes_per_tap(self, kernel: int) -> np.ndarray:
+        """Connections through each place of the kernel: int64[kernel]."""
+        return np.bincount(self.tap, minlength=kernel)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Units of a layer, or the serialiser behind one.
+
+    Parameters
+    ----------
+    name : str
+        Layer, or ``"input"``.
+    role : str
+        ``"unit"`` or ``"serialiser"``.
+    layer : Layer or None
     window : Window
     source : int
         Carrier that it reads: 0 is the input, ``i + 1`` stage ``i``.
-    rows, cols : Axis
+    rows, cols : Taps
     charges : Charges
     gated : bool
-        Whether it is kept silent in blank slots, because a later layer reads them or the plan wants it.
+        Whether it is kept silent in blank slots.
     contract : StreamContract
     """
 
-    layer: Layer
+    name: str
+    role: str
+    layer: Layer | None
     window: Window
     source: int
-    rows: Axis
-    cols: Axis
+    rows: Taps
+    cols: Taps
     charges: Charges
     gated: bool
     contract: StreamContract
@@ -53,8 +84,8 @@ class Schedule:
     plan : FoldPlan
     input : StreamContract
     stages : tuple of Stage
-    carrier : dict of str to int
-        For each layer name (and ``"input"``) the carrier of its values.
+    read, home : dict of str to int
+        For each layer name (and ``"input"``) the carrier that later layers read, and the one of its own units.
     """
 
     network: LayeredNetwork
@@ -62,16 +93,17 @@ class Schedule:
     plan: FoldPlan
     input: StreamContract
     stages: tuple[Stage, ...]
-    carrier: dict[str, int]
+    read: dict[str, int]
+    home: dict[str, int]
 
     def contract(self, carrier: int) -> StreamContract:
         """Contract of the input (0) or of stage ``carrier - 1``."""
         return self.stages[carrier - 1].contract if carrier else self.input
 
     @property
-    def output(self) -> StreamContract:
-        """Contract of the last layer."""
-        return self.contract(self.carrier[self.network.layers[-1].name])
+    def output(self) -> int:
+        """Carrier of the network's answers."""
+        return self.read[self.network.layers[-1].name]
 
     @property
     def slot(self) -> int:
@@ -86,7 +118,7 @@ class Schedule:
     @property
     def latency(self) -> int:
         """Cycles from reset until frame 0 is decided."""
-        return self.output.last_cycle + 1
+        return self.contract(self.output).last_cycle + 1
 
 
 def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> Schedule:
@@ -101,126 +133,86 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     Raises
     ------
     ScheduleError
-        If the tile does not divide the frame.
+        If a tile is not legal.
     ResourceError
         If a unit cannot be held or cleared on the processor.
     """
-    channels, height, width = network.input_shape
-    check_plan(plan, height, width)
-    frame = StreamContract(channels, height, width, *plan.unroll, start=0, slot=1, row_pitch=1, col_pitch=1, interval=1)
-    drafts, carrier = _connect(network, spec, frame, plan.gate)
-    slot = 2 if any(stage.charges.clear.any() for stage in drafts) else 1
-    row_pitch, interval = _pitches(frame, drafts)
-    frame = replace(frame, slot=slot, row_pitch=row_pitch, interval=slot * interval)
-    timed = _time(frame, drafts)
-    late = max([0, *(_earliest(stage, spec) - stage.contract.start for stage in timed)])
-    if any(stage.gated for stage in timed):
+    geometry = make_geometry(network, plan)
+    pitches, frame_pitch = find_pitches(geometry)
+    charges = _charges(geometry, spec, plan)
+    slot = 2 if any(part.clear.any() for part in charges) else 1
+    starts = _starts(geometry, pitches, slot)
+    late = max(0, *(_earliest(part, spec) - start for part, start in zip(charges, starts[1:], strict=True)))
+    if any(part.inhibit.any() for part in charges):
         late = max(late, 1)  # gates hold from cycle 2 on; data must not come before
-    frame = replace(frame, start=late)
-    return Schedule(network, spec, plan, frame, _time(frame, drafts), carrier)
-
-
-def _connect(
-    network: LayeredNetwork, spec: ProcessorSpec, frame: StreamContract, gate: bool
-) -> tuple[list[Stage], dict[str, int]]:
-    """Stages with lanes; their row pitch counts rows of the frame, their times come later."""
-    carrier = {INPUT: 0}
-    contracts = [frame]
-    geometry: list[tuple[Layer, Window, int, Axis, Axis]] = []
-    for layer in network.layers:
-        source = carrier[layer.source]
-        read = contracts[source]
-        window = as_window(layer, (read.channels, read.height, read.width))
-        if window is None:
-            carrier[layer.name] = source
-            continue
-        rows, cols = (
-            axis_taps(size, unroll, kernel, stride, padding)
-            for size, unroll, kernel, stride, padding in zip(
-                (read.height, read.width),
-                (read.unroll_h, read.unroll_w),
-                window.kernel,
-                window.stride,
-                window.padding,
-                strict=True,
-            )
+    contracts = [
+        StreamContract(*carrier.shape, *carrier.tile, start + late, slot, *pitch, slot * frame_pitch)
+        for carrier, start, pitch in zip(geometry.carriers, starts, pitches, strict=True)
+    ]
+    stages = tuple(
+        Stage(
+            name=carrier.name,
+            role="serialiser" if carrier.is_serialiser else "unit",
+            layer=carrier.layer,
+            window=_window(carrier),
+            source=carrier.source,
+            rows=_taps(geometry, pitches, number, 0),
+            cols=_taps(geometry, pitches, number, 1),
+            charges=part,
+            gated=bool(part.inhibit.any()),  # a layer that never fires anyway has nothing to be kept from
+            contract=contract,
         )
-        geometry.append((layer, window, source, rows, cols))
-        pitch = {"row_pitch": read.row_pitch * rows.pitch, "col_pitch": read.col_pitch * cols.pitch}
-        contracts.append(
-            replace(
-                read,
-                channels=window.n_channels,
-                height=rows.size,
-                width=cols.size,
-                unroll_h=rows.unroll,
-                unroll_w=cols.unroll,
-                **pitch,
-            )
+        for number, (carrier, part, contract) in enumerate(
+            zip(geometry.carriers[1:], charges, contracts[1:], strict=True), start=1
         )
-        carrier[layer.name] = len(geometry)
-    gated = {source for _, _, source, rows, cols in geometry if rows.reads_blank or cols.reads_blank}
-    if gate and frame.tile_rows * frame.tile_cols > 1:
-        gated |= set(range(1, len(contracts)))
-    stages = []
-    for index, (layer, window, source, rows, cols) in enumerate(geometry, start=1):
-        charges = window_charges(window, spec, index in gated, layer.name)
-        # A layer that never fires anyway has nothing to be kept from.
-        held = bool(charges.inhibit.any())
-        stages.append(Stage(layer, window, source, rows, cols, charges, held, contracts[index]))
-    return stages, carrier
+    )
+    return Schedule(network, spec, plan, contracts[0], stages, geometry.read, geometry.home)
 
 
-def _pitches(frame: StreamContract, drafts: list[Stage]) -> tuple[int, int]:
-    """Least slots from row to row and frame to frame at which no two values meet, nor a blank read and a value."""
-    contracts = [frame, *(stage.contract for stage in drafts)]
-    # Outermost tiles of each map that are written or read, (first, last) by rows and by columns.
-    rows = [(0, contract.tile_rows - 1) for contract in contracts]
-    cols = [(0, contract.tile_cols - 1) for contract in contracts]
-    for stage in drafts:
-        rows[stage.source] = _hull(rows[stage.source], stage.rows)
-        cols[stage.source] = _hull(cols[stage.source], stage.cols)
-    row_pitch = interval = 1
-    for contract, (left, right) in zip(contracts, cols, strict=True):
-        across = max(right, contract.tile_cols - 1 - left) * contract.col_pitch
-        row_pitch = max(row_pitch, -(-(across + 1) // contract.row_pitch))
-    for contract, (top, bottom), (left, right) in zip(contracts, rows, cols, strict=True):
-        down, along = contract.row_pitch * row_pitch, contract.col_pitch
-        last_read = bottom * down + right * along
-        last_value = (contract.tile_rows - 1) * down + (contract.tile_cols - 1) * along
-        interval = max(interval, last_read + 1, last_value - (top * down + left * along) + 1)
-    return row_pitch, interval
+def _window(carrier: Carrier) -> Window:
+    """Weights of a carrier; a serialiser passes each channel on as it is."""
+    if carrier.window is not None:
+        return carrier.window
+    channels = carrier.shape[0]
+    ones = np.ones(channels, np.int64)
+    return Window(ones[:, None, None, None], ones, (1, 1), (0, 0), channels)
 
 
-def _hull(tiles: tuple[int, int], axis: Axis) -> tuple[int, int]:
-    return min(tiles[0], axis.first_tile), max(tiles[1], axis.last_tile)
+def _charges(geometry: Geometry, spec: ProcessorSpec, plan: FoldPlan) -> list[Charges]:
+    folded = geometry.carriers[0].tiles != (1, 1)
+    charges = []
+    for number, carrier in enumerate(geometry.carriers[1:], start=1):
+        gated = number in geometry.silent or (plan.gate and folded and not carrier.is_serialiser)
+        charges.append(window_charges(_window(carrier), spec, gated, carrier.name))
+    return charges
 
 
-def _time(frame: StreamContract, drafts: list[Stage]) -> tuple[Stage, ...]:
-    """Stages with their start: one cycle after the last of the values that a window needs."""
-    contracts = [frame]
-    timed = []
-    for stage in drafts:
-        read = contracts[stage.source]
-        reach = read.slot * (
-            int(stage.rows.tile.max(initial=0)) * read.row_pitch + int(stage.cols.tile.max(initial=0)) * read.col_pitch
-        )
-        contract = replace(
-            stage.contract,
-            start=read.start + reach + 1,
-            slot=frame.slot,
-            row_pitch=stage.contract.row_pitch * frame.row_pitch,
-            interval=frame.interval,
-        )
-        contracts.append(contract)
-        timed.append(replace(stage, contract=contract))
-    return tuple(timed)
+def _taps(geometry: Geometry, pitches: list[Pitch], number: int, axis: int) -> Taps:
+    carrier = geometry.carriers[number]
+    read = geometry.carriers[carrier.source]
+    along: Axis | None = carrier.cols if axis else carrier.rows
+    if along is not None:
+        return Taps(along.lane_in, along.lane_out, along.tap, along.tile * pitches[carrier.source][axis])
+    # A serialiser: lane by lane into tiles that come one after the other.
+    lane = np.arange(min(read.tile[axis], read.shape[1 + axis]))
+    tile, lane_out = np.divmod(lane, carrier.tile[axis])
+    return Taps(lane, lane_out, np.zeros_like(lane), -tile * pitches[number][axis])
 
 
-def _earliest(stage: Stage, spec: ProcessorSpec) -> int:
-    """First cycle in which the stage may be evaluated when the clocks start in cycle 0."""
-    if stage.gated:
+def _starts(geometry: Geometry, pitches: list[Pitch], slot: int) -> list[int]:
+    """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0."""
+    starts = [0]
+    for number, carrier in enumerate(geometry.carriers[1:], start=1):
+        taps = [_taps(geometry, pitches, number, axis) for axis in range(2)]
+        reach = sum(int(along.age.max()) if len(along.age) else 0 for along in taps)
+        starts.append(starts[carrier.source] + slot * reach + 1)
+    return starts
+
+
+def _earliest(charges: Charges, spec: ProcessorSpec) -> int:
+    """First cycle in which a stage may be evaluated when the clocks start in cycle 0."""
+    if charges.inhibit.any():
         return 3  # frame clock, row gate, gate: one cycle each
-    if spec.potential_floor and np.any(stage.charges.clear):
+    if spec.potential_floor and np.any(charges.clear):
         return 3  # cleared once before the first bias, which lifts it from the floor
     return 1

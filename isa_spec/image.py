@@ -14,7 +14,7 @@ from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
 
-ROLES = ("input", "unit", "relay", "clock", "gate")
+ROLES = ("input", "unit", "relay", "clock", "gate", "serialiser")
 """What a neuron is for; an image stores the index."""
 
 

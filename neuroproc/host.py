@@ -60,10 +60,12 @@ class MapReader:
 
     def __init__(self, contract: StreamContract, n_frames: int) -> None:
         self._contract = contract
-        offset = contract.cycles() - contract.start
+        # A map may take longer than an interval: the next frame's first values then come before its last ones.
+        behind, offset = np.divmod(contract.cycles() - contract.start, contract.interval)
         keys = (offset[None] * contract.n_lanes + contract.lanes()).ravel()
         self._value = np.argsort(keys)
         self._keys = keys[self._value]
+        self._behind = np.broadcast_to(behind, contract.lanes().shape).ravel()[self._value]
         self.decisions = np.zeros((n_frames, contract.channels, contract.height, contract.width), np.uint8)
 
     def read(self, cycle: np.ndarray, lane: np.ndarray) -> None:
@@ -79,5 +81,6 @@ class MapReader:
         frame, offset = np.divmod(np.asarray(cycle, np.int64) - contract.start, contract.interval)
         key = offset * contract.n_lanes + lane
         place = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
+        frame -= self._behind[place]
         real = (self._keys[place] == key) & (frame >= 0) & (frame < n_frames)
         self.decisions.reshape(n_frames, -1)[frame[real], self._value[place[real]]] = 1

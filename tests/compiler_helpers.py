@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from compiler.geometry import make_geometry
 from compiler.network import INPUT, Conv2d, Dense, Flatten, Layer, LayeredNetwork, MaxPool2d
-from compiler.plan import FoldPlan, legal_unrolls
+from compiler.pitches import find_pitches
+from compiler.plan import FoldPlan, legal_tiles, legal_unrolls
+from isa_spec.errors import ScheduleError
 from isa_spec.spec import ProcessorSpec, load_profile
 
 
@@ -71,9 +74,30 @@ def random_spec(rng: np.random.Generator) -> ProcessorSpec:
 
 
 def random_plan(rng: np.random.Generator, network: LayeredNetwork) -> FoldPlan:
-    """Any tile that divides the frame, gated or not."""
+    """Any tile that divides the frame, gated or not; sometimes other tiles for some layers."""
     legal = legal_unrolls(*network.input_shape[1:])
-    return FoldPlan(legal[int(rng.integers(len(legal)))], bool(rng.random() < 0.3))
+    plan = FoldPlan(legal[int(rng.integers(len(legal)))], bool(rng.random() < 0.3))
+    return plan if rng.random() < 0.5 else replace(plan, tiles=random_tiles(rng, network, plan))
+
+
+def random_tiles(rng: np.random.Generator, network: LayeredNetwork, plan: FoldPlan) -> dict[str, tuple[int, int]]:
+    """Legal tiles for some layers, each cut or widened on its own; none where a later one finds no room."""
+    tiles: dict[str, tuple[int, int]] = {}
+    for layer in (INPUT, *(layer.name for layer in network.layers[:-1] if layer.kind != "flatten")):
+        if rng.random() < 0.6:
+            continue
+        geometry = make_geometry(network, replace(plan, tiles=tiles))
+        carrier = geometry.carriers[geometry.home[layer]]
+        choices = [legal_tiles(carrier.tile[axis], carrier.shape[1 + axis]) for axis in range(2)]
+        wanted = tuple(int(rng.choice(choice)) for choice in choices)
+        if layer == INPUT:
+            wanted = tuple(min(pair) for pair in zip(wanted, carrier.tile, strict=True))
+        try:
+            find_pitches(make_geometry(network, replace(plan, tiles={**tiles, layer: wanted})))
+        except ScheduleError:
+            continue
+        tiles[layer] = wanted
+    return tiles
 
 
 def random_frames(rng: np.random.Generator, network: LayeredNetwork, n_frames: int) -> np.ndarray:

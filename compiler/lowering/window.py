@@ -35,15 +35,14 @@ def emit_window(
                 continue
             lane_in = window.input_channel(out, within)[:, None] * read.lane_rows + rows.lane_in[row]
             lane_out = out[:, None] * wrote.lane_rows + rows.lane_out[row]
-            age = tap_age(read, rows.tile[row][:, None], cols.tile[col])
             builder.synapses(
                 sources[lane_in[:, :, None] * read.lane_cols + cols.lane_in[col]],
                 units[lane_out[:, :, None] * wrote.lane_cols + cols.lane_out[col]],
                 window.weight[out, within, k_h, k_w][:, None, None],
-                wrote.start - read.start - age,
+                tap_delays(stage, read)[np.ix_(row, col)],
             )
 
 
-def tap_age(read: StreamContract, row_tile: np.ndarray, col_tile: np.ndarray) -> np.ndarray:
-    """Cycles by which a tile's values come after those of the window's first tile."""
-    return read.slot * (row_tile * read.row_pitch + col_tile * read.col_pitch)
+def tap_delays(stage: Stage, read: StreamContract) -> np.ndarray:
+    """Delay of every pair of a row tap and a column tap: int64[row taps, column taps], in cycles."""
+    return stage.contract.start - read.start - read.slot * (stage.rows.age[:, None] + stage.cols.age)

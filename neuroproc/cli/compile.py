@@ -9,7 +9,7 @@ from compiler.cost import Cost, cost_of
 from compiler.emit import emit
 from compiler.network import LayeredNetwork
 from compiler.network_file import load_network
-from compiler.plan import FoldPlan
+from compiler.plan import FoldPlan, Tile
 from compiler.schedule import Schedule, make_schedule
 from compiler.search import WORDS, Bounds, Option, all_options, best_option
 from isa_spec.spec import ProcessorSpec, load_profile
@@ -31,6 +31,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=unroll,
         metavar="UHxUW|auto",
         help="rows x columns of the tile; auto: the best within the bounds (default: the whole frame, not folded)",
+    )
+    parser.add_argument(
+        "--tile",
+        type=tile,
+        action="append",
+        default=[],
+        metavar="LAYER=UHxUW",
+        help="other tile for the layers that read LAYER (may be repeated); a smaller one uses idle slots",
     )
     parser.add_argument("--max-neurons", type=positive, metavar="N", help="most neurons")
     parser.add_argument("--max-synapses", type=positive, metavar="N", help="most synapses")
@@ -66,7 +74,7 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
     """Plan that the arguments ask for, and what is to be said of the choice."""
     bounds = Bounds(args.max_neurons, args.max_synapses, args.max_cycles)
     if args.unroll != "auto":
-        plan = FoldPlan(args.unroll or network.input_shape[1:], args.gate)
+        plan = FoldPlan(args.unroll or network.input_shape[1:], args.gate, dict(args.tile))
         if bounds.given():
             best_option([Option(plan, cost_of(make_schedule(network, spec, plan)))], bounds)
         return plan, ""
@@ -76,21 +84,32 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
     return choice.option.plan, f"chosen for the fewest {WORDS[choice.minimised]}{held}"
 
 
-def unroll(text: str) -> tuple[int, int] | str:
+def unroll(text: str) -> Tile | str:
     """Rows and columns of ``UHxUW``, or ``auto``."""
-    if text == "auto":
-        return text
+    return text if text == "auto" else rows_by_cols(text)
+
+
+def rows_by_cols(text: str) -> Tile:
+    """Rows and columns of ``UHxUW``."""
     rows, cross, cols = text.lower().partition("x")
     if not (cross and rows.isdecimal() and cols.isdecimal()):
-        raise argparse.ArgumentTypeError(f"'{text}' is neither UHxUW, for example 1x1 or 28x1, nor auto")
+        raise argparse.ArgumentTypeError(f"'{text}' is not UHxUW, for example 1x1 or 28x1")
     return int(rows), int(cols)
+
+
+def tile(text: str) -> tuple[str, Tile]:
+    """Layer and tile of ``LAYER=UHxUW``."""
+    layer, equals, size = text.rpartition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not LAYER=UHxUW, for example pool1=7x1")
+    return layer, rows_by_cols(size)
 
 
 def cost_table(schedule: Schedule, cost: Cost) -> str:
     """Parameters, unrolled and folded sizes by layer, then times."""
     rows = []
     for layer in cost.layers:
-        carrier = schedule.carrier.get(layer.name)
+        carrier = schedule.home.get(layer.name)
         ready = None if carrier is None else schedule.contract(carrier).start
         rows.append([
             layer.name, layer.parameters, layer.unrolled_neurons, layer.unrolled_synapses,

@@ -181,6 +181,7 @@ def test_random_cases_reach_the_corners():
         seen |= {"split" for stage in schedule.stages if np.abs(stage.window.weight).max() > spec.weight_max}
         seen |= {"bias" for stage in schedule.stages if (stage.window.threshold <= 0).any()}
         seen |= {"slot 1" if schedule.slot == 1 else "slot 2"}
+        seen |= {"tiles" for name in schedule.plan.tiles}
         seen |= {"uneven tile" for stage in schedule.stages if stage.contract.height % stage.contract.unroll_h}
     corners = {"input", "unit", "relay", "clock", "gate", "floor 0", "floor -1", "split", "bias", "slot 1", "slot 2"}
-    assert corners | {"uneven tile"} <= seen
+    assert corners | {"uneven tile", "tiles", "serialiser"} <= seen
