@@ -8,6 +8,7 @@ import lzma
 import os
 import secrets
 import stat
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,9 @@ import numpy as np
 from isa_spec.errors import FormatError, NeuroprocError
 
 NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
+_HEADER_ERRORS = (ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError, tokenize.TokenError)
+"""What numpy raises on a header that is none: it is read as a Python literal."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -96,8 +100,8 @@ def decode_npy(data: bytes, where: str) -> np.ndarray:
         version = np.lib.format.read_magic(stream)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read_header(stream)
-    except (ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError) as error:
-        raise FormatError(f"{where}: not a numpy array, or truncated ({str(error).splitlines()[0]})") from None
+    except _HEADER_ERRORS as error:
+        raise FormatError(f"{where}: not a numpy array, or truncated ({type(error).__name__} in its header)") from None
     if dtype.hasobject:
         raise FormatError(f"{where}: holds Python objects, allowed: plain numbers; save the array with a numeric type")
     # Checked before anything is allocated: a damaged header can ask for any amount of memory.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 from isa_spec.codec import decode_image, encode_image
-from isa_spec.errors import FormatError
 from isa_spec.image import ProcessorImage
-from neuroproc.formats.files import write_atomically
+from neuroproc.formats.files import read_bytes, write_atomically
 from neuroproc.version import VERSION
 
 
-def save_image(path: str | Path, image: ProcessorImage) -> None:
-    """Write an image file; the same image gives the same bytes.
+def save_image(target: str | Path | IO[bytes], image: ProcessorImage) -> None:
+    """Write an image to a file or a stream; the same image gives the same bytes.
 
     Raises
     ------
@@ -20,12 +20,15 @@ def save_image(path: str | Path, image: ProcessorImage) -> None:
         If the file cannot be written; nothing is left behind then.
     """
     data = encode_image(image, f"neuroproc {VERSION}")
-    with write_atomically(path) as file:
-        file.write(data)
+    if isinstance(target, str | Path):
+        with write_atomically(target) as file:
+            file.write(data)
+    else:
+        target.write(data)
 
 
-def load_image(path: str | Path) -> ProcessorImage:
-    """Read and check an image file.
+def load_image(source: str | Path | IO[bytes]) -> ProcessorImage:
+    """Read and check an image from a file or a stream.
 
     Raises
     ------
@@ -34,8 +37,6 @@ def load_image(path: str | Path) -> ProcessorImage:
     ResourceError
         If the graph does not fit the processor it names.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise FormatError(f"{path}: {error.strerror}") from None
-    return decode_image(data, str(path))
+    if isinstance(source, str | Path):
+        return decode_image(read_bytes(source), str(source))
+    return decode_image(source.read(), getattr(source, "name", "<stream>"))

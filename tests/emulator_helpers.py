@@ -1,0 +1,80 @@
+"""Random images, and spikes for them, from an explicit generator."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.spec import ProcessorSpec, load_profile
+from isa_spec.spikes import SpikeEvents
+
+
+def make_spec(**changes: Any) -> ProcessorSpec:
+    """The base processor with some fields changed."""
+    base = load_profile("research")
+    # Narrow input, so that sums fit in 32 bits and the narrow kernel is used.
+    return dataclasses.replace(base, **{"name": "test", "input_min": -1000, "input_max": 1000, **changes})
+
+
+def loosened(spec: ProcessorSpec, **changes: Any) -> ProcessorSpec:
+    """A processor with fields that no profile may have: the engines know more than the profiles allow today."""
+    other = dataclasses.replace(spec)
+    for name, value in changes.items():
+        object.__setattr__(other, name, value)
+    return other
+
+
+FAMILIES: dict[str, dict[str, Any]] = {
+    "floor 0": {},
+    "floor -50": {"potential_floor": -50},
+    "no floor": {"potential_floor": None},
+    "wide input": {"input_min": -(2**31), "input_max": 2**31 - 1},
+    "on delivery": {"evaluation": "on-delivery", "potential_floor": -7},
+    "on delivery, any threshold": {"evaluation": "on-delivery", "potential_floor": -20, "threshold_min": -30},
+    "on delivery, no floor": {"evaluation": "on-delivery", "potential_floor": None, "threshold_min": -30},
+}
+
+
+def family_spec(family: str) -> ProcessorSpec:
+    """Processor of one of `FAMILIES`, or of the family that profiles cannot have."""
+    if family == "every cycle, any threshold":
+        return loosened(make_spec(potential_floor=-20), threshold_min=-30)
+    return make_spec(**FAMILIES[family])
+
+
+ALL_FAMILIES = (*FAMILIES, "every cycle, any threshold")
+
+
+def random_image(
+    rng: np.random.Generator, spec: ProcessorSpec, n_neurons: int = 20, n_synapses: int = 100, max_delay: int = 40
+) -> ProcessorImage:
+    """An image with self-synapses, parallel synapses, neurons with several ports and neurons with none."""
+    lowest = max(spec.threshold_min, -30)
+    source, target = rng.integers(0, n_neurons, (2, n_synapses))
+    weight = rng.integers(-8, 14, n_synapses)
+    delay = rng.integers(1, max_delay + 1, n_synapses)
+    # Twins: the same synapse several times.
+    again = rng.integers(0, n_synapses, n_synapses // 5) if n_synapses else np.zeros(0, np.int64)
+    source, target, weight, delay = (np.append(column, column[again]) for column in (source, target, weight, delay))
+    threshold = np.where(
+        rng.random(n_neurons) < 0.3, lowest + rng.integers(0, 40, n_neurons), rng.integers(1, 25, n_neurons)
+    )
+    inputs = [Port(f"in{i}", int(n)) for i, n in enumerate(rng.integers(0, n_neurons, min(n_neurons, 6)))]
+    outputs = [Port(f"out{i}", int(n)) for i, n in enumerate(rng.integers(0, n_neurons, min(2 * n_neurons, 12)))]
+    return build_image(spec, threshold, source, target, weight, delay, inputs, outputs)
+
+
+def random_events(rng: np.random.Generator, image: ProcessorImage, begin: int, end: int, n_events: int) -> SpikeEvents:
+    """Input of any sign, several events for one port and cycle among them, 0 too."""
+    n_ports = len(image.inputs)
+    return SpikeEvents.of(
+        rng.integers(begin, end, n_events), rng.integers(0, n_ports, n_events), rng.integers(-12, 25, n_events)
+    )
+
+
+def as_rows(events: SpikeEvents) -> list[tuple[int, int, int]]:
+    """Events as a list, for comparison."""
+    return list(zip(events.cycle.tolist(), events.port.tolist(), events.value.tolist(), strict=True))
