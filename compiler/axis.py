@@ -50,34 +50,33 @@ class Axis:
 
 
 @lru_cache(maxsize=4096)
-def axis_taps(size: int, unroll: int, kernel: int, stride: int, padding: int, widen: int = 1) -> Axis:
-    """Taps of a window of ``kernel`` over ``size`` values in tiles of ``unroll``.
+def axis_taps(size: int, unroll: int, kernel: int, stride: int, before: int, positions: int, widen: int = 1) -> Axis:
+    """Taps of a window of ``kernel`` in ``positions`` places over ``size`` values in tiles of ``unroll``.
 
-    Position ``o`` of the window reads value ``stride * o + tap - padding``. With ``g = gcd(unroll, stride)``, moving
+    Position ``o`` of the window reads value ``stride * o + tap - before``. With ``g = gcd(unroll, stride)``, moving
     the window by ``unroll / g`` positions moves its reads by exactly ``stride / g`` tiles: that is the output's tile,
     and within it the pattern of lanes and tile offsets never changes. Nor does it for ``widen`` such tiles at once.
     """
-    size_out = (size + 2 * padding - kernel) // stride + 1
     if unroll >= size:
         # A map that is one tile stays one tile, however it grows: the tile may be taken as large as any reach.
-        unroll, unroll_out, pitch = stride * (size + padding + kernel), size_out, 1
+        unroll, unroll_out, pitch = stride * (size + before + kernel), positions, 1
     else:
         shared = gcd(unroll, stride)
         unroll_out, pitch = unroll // shared * widen, stride // shared * widen
-    unroll_out = min(unroll_out, size_out)
-    lanes, tiles = unroll_out, -(-size_out // unroll_out)
+    unroll_out = min(unroll_out, positions)
+    lanes, tiles = unroll_out, -(-positions // unroll_out)
     lane_out, tap, tile_out = np.ogrid[:lanes, :kernel, :tiles]
     position = tile_out * unroll_out + lane_out
-    value = stride * position + tap - padding
-    real = np.asarray(position < size_out)
+    value = stride * position + tap - before
+    real = np.asarray(position < positions)
     inside = np.asarray(real & (value >= 0) & (value < size))
     kept = np.asarray(inside.any(axis=2))
     read = real & kept[:, :, None]
     lane, place = np.nonzero(kept)
-    relative = stride * lane + place - padding
+    relative = stride * lane + place - before
     touched = (value // unroll)[read]
     return Axis(
-        size=size_out,
+        size=positions,
         unroll=unroll_out,
         pitch=pitch,
         lane_out=lane,

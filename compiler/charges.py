@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.window import Window
+from compiler.drive import Window
 from isa_spec.errors import ResourceError
 from isa_spec.spec import ProcessorSpec
 
@@ -33,12 +34,17 @@ class Charges:
     inhibit: np.ndarray
 
 
-def window_charges(window: Window, spec: ProcessorSpec, gated: bool, name: str) -> Charges:
+def layer_charges(
+    windows: Sequence[Window], wanted: np.ndarray, spec: ProcessorSpec, gated: bool, name: str
+) -> Charges:
     """Charges of a layer, proven from its own weight sums.
 
     Parameters
     ----------
-    window : Window
+    windows : sequence of Window
+        All that a unit reads.
+    wanted : int64[O], potential units
+        Thresholds of the network.
     spec : ProcessorSpec
     gated : bool
         Whether the layer must be silent in blank slots.
@@ -52,11 +58,12 @@ def window_charges(window: Window, spec: ProcessorSpec, gated: bool, name: str) 
 
     Source: ours (docs/folding.md, clearing).
     """
-    weight = window.weight.reshape(len(window.weight), -1)
-    positive = np.maximum(weight, 0).sum(axis=1)
-    negative = np.minimum(weight, 0).sum(axis=1)
+    positive, negative = np.zeros((2, len(wanted)), np.int64)
+    for window in windows:
+        positive += np.maximum(window.weight, 0).sum(axis=(1, 2, 3))
+        negative += np.minimum(window.weight, 0).sum(axis=(1, 2, 3))
     # Beyond the reachable sums a threshold only says always or never; the nearest such value costs least.
-    wanted = np.clip(window.threshold, negative, positive + 1)
+    wanted = np.clip(wanted, negative, positive + 1)
     threshold = np.maximum(wanted, 1)
     _check_thresholds(threshold, spec, name)
     bias = threshold - wanted

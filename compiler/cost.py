@@ -13,8 +13,7 @@ from compiler.charges import pieces
 from compiler.lowering.window import tap_delays
 from compiler.network import INPUT
 from compiler.passes.insert_relays import relays_needed
-from compiler.schedule import Schedule, Stage
-from compiler.window import Window
+from compiler.schedule import Part, Schedule, Stage
 from isa_spec.image import ROLES
 from isa_spec.stream import StreamContract
 
@@ -88,7 +87,11 @@ def cost_of(schedule: Schedule) -> Cost:
         by_name.setdefault(stage.name, []).append(_stage_cost(schedule, stage, line))
     layers = [_joined(by_name[INPUT]), _control_cost(schedule)]
     for layer in schedule.network.layers:
-        layers.append(_joined(by_name.get(layer.name, [LayerCost(layer.name, layer.kind, 0, 0, 0, 0, {}, 0, 0)])))
+        nothing = LayerCost(layer.name, layer.kind, 0, 0, 0, 0, {}, 0, 0)
+        folded = _joined(by_name.get(layer.name, [nothing]))
+        layers.append(
+            replace(folded, kind=layer.kind, parameters=layer.n_parameters, nonzero_parameters=layer.n_nonzero)
+        )
     return Cost(tuple(layers), schedule.latency, schedule.interval)
 
 
@@ -117,45 +120,44 @@ def _delay_lines(schedule: Schedule) -> list[np.ndarray]:
     contracts = [schedule.input, *(stage.contract for stage in schedule.stages)]
     longest = [np.zeros((c.channels, c.lane_rows, c.lane_cols), np.int64) for c in contracts]
     for stage in schedule.stages:
-        window, read = stage.window, contracts[stage.source]
-        rows, cols = stage.rows, stage.cols
-        delay = tap_delays(stage, read)
-        group_size = window.n_channels // window.groups
-        used = np.any(window.weight.reshape(window.groups, group_size, *window.weight.shape[1:]), axis=1)
-        used = used.reshape(read.channels, *window.kernel)
-        delay = delay * used[:, rows.tap[:, None], cols.tap]
-        lanes = longest[stage.source]
-        place = rows.lane_in[:, None] * read.lane_cols + cols.lane_in
-        for channel, of_channel in enumerate(delay):
-            np.maximum.at(lanes[channel].reshape(-1), place, of_channel)
+        for part in stage.parts:
+            window, read, rows, cols = part.window, contracts[part.source], part.rows, part.cols
+            group_size = window.n_channels // window.groups
+            used = np.any(window.weight.reshape(window.groups, group_size, *window.weight.shape[1:]), axis=1)
+            used = used.reshape(read.channels, *window.kernel)
+            delay = tap_delays(part, read, stage.contract) * used[:, rows.tap[:, None], cols.tap]
+            lanes = longest[part.source]
+            place = rows.lane_in[:, None] * read.lane_cols + cols.lane_in
+            for channel, of_channel in enumerate(delay):
+                np.maximum.at(lanes[channel].reshape(-1), place, of_channel)
     return longest
 
 
 def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost:
-    spec, window, contract = schedule.spec, stage.window, stage.contract
-    name, layer = stage.name, stage.layer
+    spec, contract = schedule.spec, stage.contract
+    what = f"layer '{stage.name}'"
+    synapses = 0
+    for part in stage.parts:
+        uses = pieces(part.window.weight, spec, f"{what}, weight").sum(axis=(0, 1))
+        by_row = part.rows.lanes_per_tap(part.window.kernel[0])
+        by_col = part.cols.lanes_per_tap(part.window.kernel[1])
+        synapses += int(by_row @ uses @ by_col)
     lanes = contract.lane_rows * contract.lane_cols
-    taps = np.outer(stage.rows.lanes_per_tap(window.kernel[0]), stage.cols.lanes_per_tap(window.kernel[1]))
-    synapses = int((taps * pieces(window.weight, spec, f"layer '{name}', weight").sum(axis=(0, 1))).sum())
     for kind in ("clear", "bias", "inhibit"):
-        synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"layer '{name}', {kind}").sum())
+        synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"{what}, {kind}").sum())
     gates, gate_synapses, gate_line = _gate_cost(contract) if stage.gated else (0, 0, np.zeros(0, np.int64))
     line = np.concatenate([line.ravel(), gate_line])
     relays = int(relays_needed(line, spec.max_delay).sum())
     roles = {stage.role: contract.n_lanes, "relay": relays, "gate": gates}
     folded = LayerCost(
-        name, stage.role, 0, 0, 0, 0, roles, synapses + gate_synapses + relays, delay_storage=int(line.sum())
+        stage.name, stage.role, 0, 0, 0, 0, roles, synapses + gate_synapses + relays, delay_storage=int(line.sum())
     )
-    if stage.role == "serialiser" or layer is None:
+    if stage.role == "serialiser":
         return folded
-    neurons, uses = _unrolled(window, schedule.contract(stage.source), contract)
     return replace(
         folded,
-        kind=layer.kind,
-        parameters=layer.n_parameters,
-        nonzero_parameters=int(np.count_nonzero(window.weight)) if layer.n_parameters else 0,
-        unrolled_neurons=neurons,
-        unrolled_synapses=uses,
+        unrolled_neurons=contract.channels * contract.height * contract.width,
+        unrolled_synapses=sum(_unrolled(part, schedule.contract(part.source), contract) for part in stage.parts),
     )
 
 
@@ -191,13 +193,17 @@ def _control_cost(schedule: Schedule) -> LayerCost:
     return _joined([LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, roles, len(lines) + relays, sum(lines))])
 
 
-def _unrolled(window: Window, read: StreamContract, contract: StreamContract) -> tuple[int, int]:
-    """Neurons and synapses of the plain spatial layer: no clocks, no zero weights."""
+def _unrolled(part: Part, read: StreamContract, contract: StreamContract) -> int:
+    """Synapses of a window in the plain spatial network: one per use of a weight that is not zero."""
+    window = part.window
+    sizes, positions = (read.height, read.width), (contract.height, contract.width)
     rows, cols = (
-        np.bincount(axis_taps(size, size, kernel, stride, padding).tap, minlength=kernel)
-        for size, kernel, stride, padding in zip(
-            (read.height, read.width), window.kernel, window.stride, window.padding, strict=True
+        np.bincount(
+            axis_taps(size, size, kernel, stride, before, places).tap,
+            minlength=kernel,
+        )
+        for size, kernel, stride, before, places in zip(
+            sizes, window.kernel, window.stride, window.before, positions, strict=True
         )
     )
-    uses = np.count_nonzero(window.weight, axis=(0, 1))
-    return contract.channels * contract.height * contract.width, int((np.outer(rows, cols) * uses).sum())
+    return int(rows @ np.count_nonzero(window.weight, axis=(0, 1)) @ cols)

@@ -106,7 +106,8 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
         layer = names.index(stage.name)
         per_channel = stage.contract.lane_rows * stage.contract.lane_cols
         units = builder.neurons(layer, stage.role, np.repeat(stage.charges.threshold, per_channel))
-        emit_window(builder, stage, schedule.contract(stage.source), lanes[stage.source], units)
+        for part in stage.parts:
+            emit_window(builder, part, schedule.contract(part.source), stage.contract, lanes[part.source], units)
         emit_charges(builder, schedule, stage, units, phase_clock)
         if stage.gated:
             emit_gates(builder, stage, layer, units, phase_clock, frame_clock)

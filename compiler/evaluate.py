@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from math import lcm
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from compiler.network import INPUT, Conv2d, Dense, Flatten, Layer, LayeredNetwork, MaxPool2d
+from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.network import EXACT, INPUT, LayeredNetwork
 from isa_spec.coding import to_classes, to_planes
 from isa_spec.errors import NetworkError
 
 
 def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarray]:
-    """Decisions of the frame's planes and of every layer.
+    """Values of every layer: decisions of those with thresholds, drives of linear ones.
 
     Parameters
     ----------
@@ -20,8 +23,8 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
 
     Returns
     -------
-    dict of str to uint8[n_frames, C, H, W]
-        By layer name; ``"input"`` holds the encoded frames.
+    dict of str to uint8 or int64[n_frames, C, H, W]
+        By layer name; ``"input"`` holds the encoded frames. Averages are given as sums.
 
     Raises
     ------
@@ -33,10 +36,19 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
         raise NetworkError(
             f"frames of shape {list(frames.shape)}, allowed: [n_frames, {str(network.input_shape)[1:-1]}]"
         )
-    decisions = {INPUT: to_planes(network.encoding, frames)}
+    values = {INPUT: to_planes(network.encoding, frames)}
+    # An average is kept as the sum, and counted as so many times too large.
+    times = {INPUT: 1}
     for layer in network.layers:
-        decisions[layer.name] = _decide(layer, decisions[layer.source])
-    return decisions
+        read = [values[source] for source in layer.sources]
+        scales = [times[source] for source in layer.sources]
+        scale = lcm(*scales)
+        alike = [part if s == scale else part * (scale // s) for part, s in zip(read, scales, strict=True)]
+        sums, own = _sums(layer, alike)
+        times[layer.name] = 1 if layer.spikes else scale * own
+        threshold = getattr(layer, "threshold", None)
+        values[layer.name] = sums if threshold is None else _fires(sums, threshold * scale)
+    return values
 
 
 def classes(network: LayeredNetwork, decisions: dict[str, np.ndarray]) -> np.ndarray | None:
@@ -45,31 +57,50 @@ def classes(network: LayeredNetwork, decisions: dict[str, np.ndarray]) -> np.nda
     return to_classes(network.decode, outputs.reshape(len(outputs), -1))
 
 
-def _decide(layer: Layer, x: np.ndarray) -> np.ndarray:
+def _sums(layer: Layer, read: list[np.ndarray]) -> tuple[np.ndarray, int]:
+    """What a layer's thresholds are held against, or its map if it has none; and how many times too large."""
+    x = read[0]
     match layer:
         case Conv2d():
-            (p_h, p_w), kernel = layer.padding, layer.weight.shape[2:]
-            windows = _windows(np.pad(x, ((0, 0), (0, 0), (p_h, p_h), (p_w, p_w))), kernel, layer.stride)
-            n, _, h, w = windows.shape[:4]
-            patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * h * w, -1)
-            fires = _fires(patches, layer.weight.reshape(len(layer.weight), -1), layer.threshold, layer.name)
-            return fires.reshape(n, h, w, -1).transpose(0, 3, 1, 2)
-        case MaxPool2d():
-            return _windows(x, layer.kernel, layer.stride).max(axis=(4, 5))
-        case Flatten():
-            return x.reshape(len(x), -1, 1, 1)
+            k_h, k_w = layer.weight.shape[2:]
+            windows = _windows(np.pad(x, ((0, 0), (0, 0), *layer.padding)), layer.reach, layer.stride)
+            windows = windows[..., :: layer.dilation[0], :: layer.dilation[1]]
+            n, channels, h, w = windows.shape[:4]
+            per_group = channels // layer.groups
+            outputs = []
+            for group, weight in enumerate(np.split(layer.weight, layer.groups)):
+                part = windows[:, group * per_group : (group + 1) * per_group].transpose(0, 2, 3, 1, 4, 5)
+                flat = part.reshape(n * h * w, per_group * k_h * k_w)
+                sums = _product(flat, weight.reshape(len(weight), -1), layer.name)
+                outputs.append(sums.reshape(n, h, w, -1).transpose(0, 3, 1, 2))
+            return np.concatenate(outputs, axis=1), 1
         case Dense():
-            fires = _fires(x.reshape(len(x), -1), layer.weight, layer.threshold, layer.name)
-            return fires[:, :, None, None]
+            return _product(x.reshape(len(x), -1), layer.weight, layer.name)[:, :, None, None], 1
+        case Pool2d():
+            windows = _windows(x, layer.kernel, layer.stride)
+            if layer.kind == "maxpool2d":
+                return windows.max(axis=(4, 5)), 1
+            area = layer.kernel[0] * layer.kernel[1]
+            return windows.sum(axis=(4, 5), dtype=np.int64), area if layer.kind == "avgpool2d" else 1
+        case Add():
+            return np.asarray(np.sum(read, axis=0, dtype=np.int64)), 1
+        case Concat():
+            return np.concatenate(read, axis=1), 1
+        case Flatten():
+            return x.reshape(len(x), -1, 1, 1), 1
 
 
-def _windows(x: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, int]) -> np.ndarray:
+def _windows(x: np.ndarray, kernel: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
     return sliding_window_view(x, kernel, axis=(2, 3))[:, :, :: stride[0], :: stride[1]]
 
 
-def _fires(x: np.ndarray, weight: np.ndarray, threshold: np.ndarray, name: str) -> np.ndarray:
+def _product(x: np.ndarray, weight: np.ndarray, name: str) -> np.ndarray:
     # Sums of integers below 2**53 are exact in float64, whatever the order of addition, and far faster than in int64.
-    real = weight.astype(np.float64)
-    if np.abs(real).sum(axis=1).max() >= 2**52:
-        raise NetworkError(f"layer '{name}': the absolute weights of a unit sum to 2**52 or more")
-    return (x.astype(np.float64) @ real.T >= threshold).astype(np.uint8)
+    real, largest = weight.astype(np.float64), float(np.abs(x).max(initial=1))
+    if np.abs(real).sum(axis=1).max() * largest >= EXACT:
+        raise NetworkError(f"layer '{name}': the absolute drives of a unit can sum to 2**52 or more, allowed: less")
+    return (x.astype(np.float64) @ real.T).astype(np.int64)
+
+
+def _fires(sums: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    return (sums >= threshold[:, None, None]).astype(np.uint8)

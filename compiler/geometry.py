@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from compiler.axis import Axis, axis_taps
-from compiler.network import INPUT, Layer, LayeredNetwork, Shape
+from compiler.drive import SpikingLayer, Window, spiking_layers
+from compiler.layers import Flatten, Shape
+from compiler.network import INPUT, LayeredNetwork
 from compiler.plan import FoldPlan, Tile, check_plan, legal_tiles
-from compiler.window import Window, as_window
 from isa_spec.errors import ScheduleError
 
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One window of a layer over one carrier."""
+
+    source: int
+    window: Window
+    rows: Axis
+    cols: Axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,35 +32,23 @@ class Carrier:
 
     Parameters
     ----------
-    layer : Layer or None
-        None for the input (and its serialiser).
+    name : str
+        Layer whose map it is, or ``"input"``.
     shape : (C, H, W)
     tile : (rows, columns)
-    source : int
-        Carrier that is read; -1 for the input.
-    window : Window or None
-        None for the input and for serialisers.
-    rows, cols : Axis or None
-        Of the window.
+    readings : tuple of Reading
+        What a layer's units read; of one output tile and pitch all. None for the input and for serialisers.
+    threshold : int64[C] or None, potential units
+    serialises : int or None
+        For a serialiser, the carrier whose map it carries in smaller tiles.
     """
 
-    layer: Layer | None
+    name: str
     shape: Shape
     tile: Tile
-    source: int
-    window: Window | None = None
-    rows: Axis | None = None
-    cols: Axis | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the layer whose map it is."""
-        return INPUT if self.layer is None else self.layer.name
-
-    @property
-    def is_serialiser(self) -> bool:
-        """Whether it only carries another carrier's map in smaller tiles."""
-        return self.source >= 0 and self.window is None
+    readings: tuple[Reading, ...] = ()
+    threshold: np.ndarray | None = None
+    serialises: int | None = None
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -64,9 +65,9 @@ class Geometry:
     carriers : tuple of Carrier
         The first is the input.
     read : dict of str to int
-        For each layer name (and ``"input"``) the carrier that later layers read.
+        For each spiking layer (and ``"input"``) the carrier that later layers read.
     home : dict of str to int
-        For each layer name (and ``"input"``) the carrier of its own units; a flattened layer's is its source's.
+        For each spiking layer (and ``"input"``) the carrier of its own units; for a flattened one, its source's.
     row_span, col_span : tuple of (first, last)
         For each carrier the outermost tiles that are written or read, blank ones included.
     silent : frozenset of int
@@ -90,47 +91,57 @@ def make_geometry(network: LayeredNetwork, plan: FoldPlan) -> Geometry:
         If a tile does not divide the frame, or cannot be had from the layer's natural one, or names no layer.
     """
     check_plan(plan, *network.input_shape[1:])
-    known = [INPUT, *(layer.name for layer in network.layers if layer.kind != "flatten")]
+    layers = spiking_layers(network)
+    known = [INPUT, *(spiking.layer.name for spiking in layers)]
     for name in plan.tiles:
         if name not in known:
-            raise ScheduleError(f"tile of '{name}': no such layer, allowed: {', '.join(known)}")
-    carriers = [Carrier(None, network.input_shape, plan.unroll, -1)]
+            raise ScheduleError(f"tile of '{name}': no such layer has units, allowed: {', '.join(known)}")
+    carriers = [Carrier(INPUT, network.input_shape, plan.unroll)]
     home = {INPUT: 0}
     read = {INPUT: _serialise(carriers, 0, plan.tiles.get(INPUT))}
+    for spiking in layers:
+        name = spiking.layer.name
+        carriers.append(_units(spiking, carriers, read, plan.tiles.get(name)))
+        home[name] = len(carriers) - 1
+        read[name] = _serialise(carriers, home[name], plan.tiles.get(name))
+    answer = network.answering.name
+    if read[answer] != home[answer]:
+        raise ScheduleError(f"tile of '{answer}': no later layer reads it, its units are the output")
     for layer in network.layers:
-        source = read[layer.source]
-        window = as_window(layer, carriers[source].shape)
-        if window is None:
-            home[layer.name], read[layer.name] = home[layer.source], source
-            continue
-        carriers.append(_windowed(layer, window, source, carriers[source], plan.tiles.get(layer.name)))
-        home[layer.name] = len(carriers) - 1
-        read[layer.name] = _serialise(carriers, home[layer.name], plan.tiles.get(layer.name))
-    last = network.layers[-1].name
-    if read[last] != home[last]:
-        raise ScheduleError(f"tile of '{carriers[home[last]].name}': no later layer reads it, its units are the output")
-    return Geometry(
-        tuple(carriers),
-        read,
-        home,
-        tuple(_span(carriers, number, "rows") for number in range(len(carriers))),
-        tuple(_span(carriers, number, "cols") for number in range(len(carriers))),
-        _silent(carriers),
-    )
+        if isinstance(layer, Flatten) and layer.sources[0] in home:
+            home[layer.name] = home[layer.sources[0]]
+    spans = [_spans(carriers, number) for number in range(len(carriers))]
+    rows, cols = zip(*spans, strict=True)
+    return Geometry(tuple(carriers), read, home, rows, cols, _silent(carriers))
 
 
-def _windowed(layer: Layer, window: Window, source: int, read: Carrier, wanted: Tile | None) -> Carrier:
-    """Carrier of a layer's units, its tile widened if the plan wants a multiple of the natural one."""
-    axes = []
+def _units(spiking: SpikingLayer, carriers: list[Carrier], read: dict[str, int], wanted: Tile | None) -> Carrier:
+    """Carrier of a layer's units: its tile is the largest that follows from what it reads, or wider by the plan."""
+    name = spiking.layer.name
+    axes: list[list[Axis]] = []
     for axis in range(2):
-        args = (read.shape[1 + axis], read.tile[axis], window.kernel[axis], window.stride[axis], window.padding[axis])
-        natural = axis_taps(*args)
-        want = natural.unroll if wanted is None else wanted[axis]
-        _check_tile(layer.name, want, legal_tiles(natural.unroll, natural.size), natural.size)
-        axes.append(axis_taps(*args, -(-want // natural.unroll)))
-    rows, cols = axes
-    shape = (window.n_channels, rows.size, cols.size)
-    return Carrier(layer, shape, (rows.unroll, cols.unroll), source, window, rows, cols)
+        positions = spiking.shape[1 + axis]
+        arguments = []
+        for term in spiking.terms:
+            source, window = carriers[read[term.source]], term.window
+            size, unroll = source.shape[1 + axis], source.tile[axis]
+            arguments.append((size, unroll, window.kernel[axis], window.stride[axis], window.before[axis], positions))
+        naturals = [axis_taps(*args).unroll for args in arguments]
+        natural = max(naturals)
+        want = natural if wanted is None else max(wanted[axis], natural)
+        _check_tile(name, want if wanted is None else wanted[axis], legal_tiles(natural, positions), positions)
+        axes.append([axis_taps(*args, -(-want // own)) for args, own in zip(arguments, naturals, strict=True)])
+        tiles = {taps.unroll for taps in axes[-1]}
+        if len(tiles) > 1:
+            raise ScheduleError(
+                f"layer '{name}' reads maps that come in different tiles ({', '.join(map(str, sorted(tiles)))} of its "
+                f"{positions} rows or columns at once); cut or widen the tile of one of them"
+            )
+    readings = tuple(
+        Reading(read[term.source], term.window, rows, cols)
+        for term, rows, cols in zip(spiking.terms, *axes, strict=True)
+    )
+    return Carrier(name, spiking.shape, (axes[0][0].unroll, axes[1][0].unroll), readings, spiking.threshold)
 
 
 def _serialise(carriers: list[Carrier], number: int, wanted: Tile | None) -> int:
@@ -142,7 +153,7 @@ def _serialise(carriers: list[Carrier], number: int, wanted: Tile | None) -> int
         size = carrier.shape[1 + axis]
         legal = [tile for tile in legal_tiles(carrier.tile[axis], size) if tile <= carrier.tile[axis]]
         _check_tile(carrier.name, wanted[axis], legal, size)
-    carriers.append(Carrier(carrier.layer, carrier.shape, wanted, number))
+    carriers.append(Carrier(carrier.name, carrier.shape, wanted, serialises=number))
     return len(carriers) - 1
 
 
@@ -153,16 +164,18 @@ def _check_tile(name: str, wanted: int, legal: list[int], size: int) -> None:
         )
 
 
-def _span(carriers: list[Carrier], number: int, axis: str) -> Span:
-    tiles = carriers[number].tiles[0 if axis == "rows" else 1]
-    readers: list[Axis] = [getattr(c, axis) for c in carriers if c.source == number and c.window is not None]
-    return min([0, *(reader.first_tile for reader in readers)]), max([tiles - 1, *(r.last_tile for r in readers)])
+def _spans(carriers: list[Carrier], number: int) -> tuple[Span, Span]:
+    rows, cols = carriers[number].tiles
+    reading = [part for carrier in carriers for part in carrier.readings if part.source == number]
+    return (
+        (min([0, *(r.rows.first_tile for r in reading)]), max([rows - 1, *(r.rows.last_tile for r in reading)])),
+        (min([0, *(r.cols.first_tile for r in reading)]), max([cols - 1, *(r.cols.last_tile for r in reading)])),
+    )
 
 
 def _silent(carriers: list[Carrier]) -> frozenset[int]:
-    silent = set()
+    silent = {carrier.serialises for carrier in carriers if carrier.serialises is not None}
     for carrier in carriers:
-        if carrier.rows is None or carrier.cols is None or carrier.rows.reads_blank or carrier.cols.reads_blank:
-            silent.add(carrier.source)
+        silent |= {part.source for part in carrier.readings if part.rows.reads_blank or part.cols.reads_blank}
     # A serialiser speaks only when its source does, and its source is silent: nothing of its own is needed.
-    return frozenset(number for number in silent if number > 0 and not carriers[number].is_serialiser)
+    return frozenset(number for number in silent if number > 0 and carriers[number].serialises is None)

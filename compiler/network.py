@@ -1,165 +1,24 @@
-"""The layered network: frozen layers, integers only, shapes inferred and checked when it is built."""
+"""The layered network: layers in order, shapes inferred and checked when it is built."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from compiler.layers import Concat, Dense, Flatten, Layer, Shape
 from isa_spec.coding import check_decode, check_encoding
 from isa_spec.errors import NetworkError
 
-Shape = tuple[int, int, int]
 INPUT = "input"
 """Name under which layers refer to the frame."""
-
-
-@dataclass(frozen=True, eq=False)
-class Conv2d:
-    """Convolution with a threshold per output channel, zero padding.
-
-    Parameters
-    ----------
-    name : str
-    weight : int64[O, I, K_h, K_w], potential units
-    threshold : int64[O], potential units
-    stride, padding : (rows, columns)
-    source : str
-        Layer it reads.
-    """
-
-    name: str
-    weight: np.ndarray
-    threshold: np.ndarray
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    source: str
-    kind = "conv2d"
-
-    @property
-    def n_parameters(self) -> int:
-        """Weights, zeros included."""
-        return self.weight.size
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the layer's map.
-
-        Raises
-        ------
-        NetworkError
-            If the kernel does not fit the source's map.
-        """
-        if self.weight.shape[1] != shape[0]:
-            raise NetworkError(
-                f"layer '{self.name}': weight {list(self.weight.shape)} reads {self.weight.shape[1]} channels, "
-                f"'{self.source}' has {shape[0]}"
-            )
-        return (len(self.weight), *window_positions(self.name, shape, self.weight.shape[2:], self.stride, self.padding))
-
-
-@dataclass(frozen=True, eq=False)
-class MaxPool2d:
-    """Maximum over windows; of 0/1 values, so an OR."""
-
-    name: str
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    source: str
-    kind = "maxpool2d"
-    n_parameters = 0
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the layer's map.
-
-        Raises
-        ------
-        NetworkError
-            If the window does not fit the source's map.
-        """
-        return (shape[0], *window_positions(self.name, shape, self.kernel, self.stride, (0, 0)))
-
-
-@dataclass(frozen=True, eq=False)
-class Flatten:
-    """Values in C, H, W order; only a dense layer may follow."""
-
-    name: str
-    source: str
-    kind = "flatten"
-    n_parameters = 0
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape (C * H * W, 1, 1)."""
-        return (shape[0] * shape[1] * shape[2], 1, 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """Fully connected units over the source's values in C, H, W order.
-
-    Parameters
-    ----------
-    name : str
-    weight : int64[O, I], potential units
-    threshold : int64[O], potential units
-    source : str
-    """
-
-    name: str
-    weight: np.ndarray
-    threshold: np.ndarray
-    source: str
-    kind = "dense"
-
-    @property
-    def n_parameters(self) -> int:
-        """Weights, zeros included."""
-        return self.weight.size
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape (O, 1, 1).
-
-        Raises
-        ------
-        NetworkError
-            If the fan-in is not the number of the source's values.
-        """
-        values = shape[0] * shape[1] * shape[2]
-        if self.weight.shape[1] != values:
-            raise NetworkError(
-                f"layer '{self.name}': weight {list(self.weight.shape)} reads {self.weight.shape[1]} values, "
-                f"'{self.source}' has {values} {list(shape)}"
-            )
-        return (len(self.weight), 1, 1)
-
-
-Layer = Conv2d | MaxPool2d | Flatten | Dense
-
-
-def window_positions(
-    name: str, shape: Shape, kernel: Sequence[int], stride: tuple[int, int], padding: tuple[int, int]
-) -> tuple[int, int]:
-    """Rows and columns of positions of a window.
-
-    Raises
-    ------
-    NetworkError
-        If the window is larger than the padded map.
-    """
-    rows, cols = (
-        (size + 2 * pad - k) // step + 1 for size, k, step, pad in zip(shape[1:], kernel, stride, padding, strict=True)
-    )
-    if rows < 1 or cols < 1:
-        raise NetworkError(
-            f"layer '{name}': window {kernel[0]}x{kernel[1]} is larger than the map {shape[1]}x{shape[2]} "
-            f"with padding {padding[0]}x{padding[1]}"
-        )
-    return rows, cols
+EXACT = 2**52
+"""Absolute sums stay below: they are then exact in any arithmetic that is in use."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +48,8 @@ class LayeredNetwork:
     def __post_init__(self) -> None:
         if not self.layers:
             raise NetworkError(f"network '{self.name}' has no layers")
-        c, h, w = self.shapes[self.layers[-1].name]
+        shapes = self.shapes  # first of all: refuses sources that are not there
+        c, h, w = shapes[self.answering.name]
         object.__setattr__(self, "encoding", check_encoding(self.encoding, f"network '{self.name}', input"))
         object.__setattr__(self, "decode", check_decode(self.decode, c * h * w, f"network '{self.name}', output"))
 
@@ -201,16 +61,31 @@ class LayeredNetwork:
         for layer in self.layers:
             if layer.name in shapes:
                 raise NetworkError(f"layer '{layer.name}': the name occurs twice (or is the reserved '{INPUT}')")
-            if layer.source not in shapes:
-                raise NetworkError(
-                    f"layer '{layer.name}': input '{layer.source}' is no earlier layer, allowed: {', '.join(shapes)}"
-                )
-            if layer.source in flat and not isinstance(layer, Dense | Flatten):
-                raise NetworkError(f"layer '{layer.name}': a {layer.kind} cannot read the flattened '{layer.source}'")
+            for source in layer.sources:
+                if source not in shapes:
+                    raise NetworkError(
+                        f"layer '{layer.name}': input '{source}' is no earlier layer, allowed: {', '.join(shapes)}"
+                    )
+            if flat.intersection(layer.sources):
+                if not isinstance(layer, Dense | Flatten | Concat):
+                    raise NetworkError(f"layer '{layer.name}': a {layer.kind} cannot read a flattened map")
+                if not isinstance(layer, Dense):
+                    flat.add(layer.name)
             if isinstance(layer, Flatten):
                 flat.add(layer.name)
-            shapes[layer.name] = layer.output_shape(shapes[layer.source])
+            shapes[layer.name] = layer.output_shape([shapes[source] for source in layer.sources])
         return shapes
+
+    @cached_property
+    def answering(self) -> Layer:
+        """The layer whose spikes are the answer: the last, or the one that the last flattens."""
+        by_name = {layer.name: layer for layer in self.layers}
+        last = self.layers[-1]
+        while isinstance(last, Flatten) and last.sources[0] in by_name:
+            last = by_name[last.sources[0]]
+        if not last.spikes:
+            raise NetworkError(f"layer '{last.name}' is the output but has no thresholds: a chip answers in spikes")
+        return last
 
     @cached_property
     def digest(self) -> str:

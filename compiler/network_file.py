@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tokenize
 import tomllib
 import zipfile
 import zlib
@@ -13,20 +14,29 @@ from typing import Any
 
 import numpy as np
 
-from compiler.network import INPUT, Conv2d, Dense, Flatten, Layer, LayeredNetwork, MaxPool2d, integers
+from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d
+from compiler.network import EXACT, INPUT, LayeredNetwork, integers
 from isa_spec.errors import FormatError, NetworkError
 
 FORMAT, VERSION = "layered-network", 1
-EXACT = 2**52
-"""Sums of weights stay below: they are then exact in any arithmetic that is in use."""
 LONGEST = 2**20
 """Most rows or columns of a frame, kernel, stride or padding: beyond lie typing errors, not frames."""
+_DAMAGE = (
+    ValueError, SyntaxError, TypeError, EOFError, RuntimeError, MemoryError,
+    tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What a damaged .npz raises: numpy reads its headers as Python literals."""
 _COMMON = {"name", "type", "inputs"}
+_POOL = (frozenset({"kernel"}), frozenset({"stride"}))
 _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "conv2d": (frozenset({"weight", "threshold"}), frozenset({"stride", "padding"})),
-    "maxpool2d": (frozenset({"kernel"}), frozenset({"stride"})),
+    "conv2d": (frozenset({"weight"}), frozenset({"threshold", "stride", "padding", "dilation", "groups"})),
+    "dense": (frozenset({"weight"}), frozenset({"threshold"})),
+    "maxpool2d": _POOL,
+    "sumpool2d": _POOL,
+    "avgpool2d": _POOL,
+    "add": (frozenset({"inputs", "threshold"}), frozenset()),
+    "concat": (frozenset({"inputs"}), frozenset()),
     "flatten": (frozenset(), frozenset()),
-    "dense": (frozenset({"weight", "threshold"}), frozenset()),
 }
 """Required and optional keys of each layer type."""
 
@@ -94,9 +104,9 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     output = entry.get("output", {})
     _check_keys(output, set(), {"decode"}, f"{where}: output")
     decode = output.get("decode")
-    if isinstance(decode, Mapping) and not isinstance(decode.get("kind"), str):
-        raise NetworkError(f"{where}: output.decode.kind = {decode.get('kind')!r}, allowed: text")
-    if isinstance(decode, Mapping) and isinstance(decode.get("key"), str):
+    if decode is not None and not (isinstance(decode, Mapping) and isinstance(decode.get("kind"), str)):
+        raise NetworkError(f"{where}: output.decode = {decode!r}, allowed: a table with a kind")
+    if decode is not None and isinstance(decode.get("key"), str):
         decode = {**decode, "key": arrays.get(decode["key"], f"{where}: output.decode.key")}
     name = _name(entry.get("name", Path(where).stem or "network"), where)
     return LayeredNetwork(name, tuple(shape), tuple(layers), source.get("encoding"), decode)
@@ -119,26 +129,50 @@ def _layer(item: Any, where: str, previous: str, arrays: _Arrays) -> Layer:
         raise NetworkError(f"{where}: type {kind!r} is not supported, allowed: {', '.join(_KEYS)}")
     required, optional = _KEYS[kind]
     _check_keys(item, required | {"name", "type"}, optional | _COMMON, where)
-    inputs = item.get("inputs", [previous])
-    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], str):
-        raise NetworkError(f"{where}: inputs = {inputs!r}, allowed: a list with the name of one earlier layer")
-    source = inputs[0]
+    sources = _sources(item, kind, previous, where)
     if kind == "flatten":
-        return Flatten(name, source)
-    if kind == "maxpool2d":
+        return Flatten(name, sources)
+    if kind == "concat":
+        return Concat(name, sources)
+    if "kernel" in required:
         kernel = _pair(item["kernel"], 1, f"{where}: kernel")
-        return MaxPool2d(name, kernel, _pair(item.get("stride", list(kernel)), 1, f"{where}: stride"), source)
+        return Pool2d(name, sources, kind, kernel, _pair(item.get("stride", list(kernel)), 1, f"{where}: stride"))
+    threshold = None
+    if "threshold" in item:
+        threshold = integers(arrays.get(item["threshold"], f"{where}: threshold"), 1, f"{where}: threshold")
+    if kind == "add":
+        assert threshold is not None  # a required key
+        return Add(name, sources, threshold)
     weight = integers(arrays.get(item["weight"], f"{where}: weight"), 4 if kind == "conv2d" else 2, f"{where}: weight")
-    threshold = integers(arrays.get(item["threshold"], f"{where}: threshold"), 1, f"{where}: threshold")
-    if len(threshold) != len(weight):
+    if threshold is not None and len(threshold) != len(weight):
         raise NetworkError(f"{where}: {len(threshold)} thresholds for {len(weight)} units")
     if np.abs(weight.astype(np.float64)).reshape(len(weight), -1).sum(axis=1).max() >= EXACT:
         raise NetworkError(f"{where}: the absolute weights of a unit sum to 2**52 or more, allowed: less")
     if kind == "dense":
-        return Dense(name, weight, threshold, source)
-    stride = _pair(item.get("stride", [1, 1]), 1, f"{where}: stride")
-    padding = _pair(item.get("padding", [0, 0]), 0, f"{where}: padding")
-    return Conv2d(name, weight, threshold, stride, padding, source)
+        return Dense(name, sources, weight, threshold)
+    groups = item.get("groups", 1)
+    if type(groups) is not int or groups < 1:
+        raise NetworkError(f"{where}: groups = {groups!r}, allowed: an integer of 1 and above")
+    return Conv2d(
+        name,
+        sources,
+        weight,
+        threshold,
+        stride=_pair(item.get("stride", [1, 1]), 1, f"{where}: stride"),
+        padding=_padding(item.get("padding", [0, 0]), f"{where}: padding"),
+        dilation=_pair(item.get("dilation", [1, 1]), 1, f"{where}: dilation"),
+        groups=groups,
+    )
+
+
+def _sources(item: Mapping[str, Any], kind: str, previous: str, where: str) -> tuple[str, ...]:
+    inputs = item.get("inputs", [previous])
+    several = kind in ("add", "concat")
+    named = isinstance(inputs, list) and all(isinstance(name, str) for name in inputs)
+    if not named or not (len(inputs) == 1 or (several and len(inputs) > 1)):
+        count = "one or more earlier layers" if several else "one earlier layer"
+        raise NetworkError(f"{where}: inputs = {inputs!r}, allowed: a list with the name of {count}")
+    return tuple(inputs)
 
 
 class _Arrays:
@@ -158,7 +192,7 @@ class _Arrays:
         if file not in self._files:
             try:
                 self._files[file] = _read_arrays(self._folder / file)
-            except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, MemoryError) as error:
+            except _DAMAGE as error:
                 raise FormatError(
                     f"{where}: {file} is not an .npz of plain arrays, or truncated or altered ({error})"
                 ) from None
@@ -195,7 +229,17 @@ def _is_integers(value: Any, length: int) -> bool:
     return isinstance(value, list | tuple) and len(value) == length and all(type(item) is int for item in value)
 
 
-def _pair(value: Any, least: int, where: str) -> tuple[int, int]:
-    if not _is_integers(value, 2) or min(value) < least or max(value) > LONGEST:
-        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each in {least}..{LONGEST}")
+def _pair(value: Any, least: int, where: str) -> Pair:
+    if not _is_integers(value, 2) or min(value) < least:
+        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each at least {least}")
     return (value[0], value[1])
+
+
+def _padding(value: Any, where: str) -> tuple[Pair, Pair]:
+    """Both sides of each axis, from ``[rows, columns]`` or ``[[top, bottom], [left, right]]``."""
+    if _is_integers(value, 2) and min(value) >= 0:
+        return (value[0], value[0]), (value[1], value[1])
+    sides = isinstance(value, list) and len(value) == 2 and all(_is_integers(side, 2) for side in value)
+    if not sides or min(map(min, value)) < 0:
+        raise NetworkError(f"{where} = {value!r}, allowed: [rows, columns] or [[top, bottom], [left, right]], none < 0")
+    return (value[0][0], value[0][1]), (value[1][0], value[1][1])

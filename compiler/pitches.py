@@ -33,10 +33,11 @@ def find_pitches(geometry: Geometry) -> tuple[list[Pitch], int]:
         pitches = _assign(geometry, [(row_pitch, 1)], n_slots)
         if pitches is not None:
             return pitches, _frame_pitch(geometry, pitches, n_slots)
-    names = ", ".join(f"'{carrier.name}'" for carrier in geometry.carriers if carrier.is_serialiser)
-    raise ScheduleError(
-        f"the tile of {names} leaves no slots for all that later layers read; choose a larger tile, or none, there"
-    )
+    cut = ", ".join(f"'{carrier.name}'" for carrier in geometry.carriers if carrier.serialises is not None)
+    if cut:
+        raise ScheduleError(f"the tile of {cut} leaves no slots for all that later layers read; choose a larger one")
+    joined = ", ".join(f"'{carrier.name}'" for carrier in geometry.carriers if len(carrier.readings) > 1)
+    raise ScheduleError(f"the maps that {joined} reads come at different pitches; choose another unroll or other tiles")
 
 
 def _assign(geometry: Geometry, known: list[Pitch], n_slots: int) -> list[Pitch] | None:
@@ -47,18 +48,24 @@ def _assign(geometry: Geometry, known: list[Pitch], n_slots: int) -> list[Pitch]
     if len(known) == len(geometry.carriers):
         return known
     carrier = geometry.carriers[number + 1]
-    for pitch in _choices(carrier, geometry.carriers[carrier.source], known[carrier.source], n_slots):
+    for pitch in _choices(geometry, carrier, known, n_slots):
         found = _assign(geometry, [*known, pitch], n_slots)
         if found is not None:
             return found
     return None
 
 
-def _choices(carrier: Carrier, read: Carrier, pitch: Pitch, n_slots: int) -> Iterator[Pitch]:
-    """Pitches that a carrier may have, given those of its source."""
-    if carrier.rows is not None and carrier.cols is not None:
-        yield pitch[0] * carrier.rows.pitch, pitch[1] * carrier.cols.pitch
+def _choices(geometry: Geometry, carrier: Carrier, known: list[Pitch], n_slots: int) -> Iterator[Pitch]:
+    """Pitches that a carrier may have, given those of what it reads."""
+    if carrier.serialises is None:
+        pitches = {
+            (known[part.source][0] * part.rows.pitch, known[part.source][1] * part.cols.pitch)
+            for part in carrier.readings
+        }
+        if len(pitches) == 1:
+            yield from pitches
         return
+    read, pitch = geometry.carriers[carrier.serialises], known[carrier.serialises]
     for col_pitch in _cut(carrier, read, pitch, 1, n_slots):
         for row_pitch in _cut(carrier, read, pitch, 0, n_slots):
             yield row_pitch, col_pitch

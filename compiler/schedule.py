@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.axis import Axis
-from compiler.charges import Charges, window_charges
-from compiler.geometry import Carrier, Geometry, make_geometry
-from compiler.network import Layer, LayeredNetwork
+from compiler.charges import Charges, layer_charges
+from compiler.drive import Window, each_channel
+from compiler.geometry import Geometry, make_geometry
+from compiler.network import LayeredNetwork
 from compiler.pitches import Pitch, find_pitches
 from compiler.plan import FoldPlan
-from compiler.window import Window
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
 
@@ -41,6 +41,16 @@ class Taps:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """One window of a stage over one carrier: 0 is the input, ``i + 1`` stage ``i``."""
+
+    source: int
+    window: Window
+    rows: Taps
+    cols: Taps
+
+
+@dataclass(frozen=True, eq=False)
 class Stage:
     """Units of a layer, or the serialiser behind one.
 
@@ -50,11 +60,7 @@ class Stage:
         Layer, or ``"input"``.
     role : str
         ``"unit"`` or ``"serialiser"``.
-    layer : Layer or None
-    window : Window
-    source : int
-        Carrier that it reads: 0 is the input, ``i + 1`` stage ``i``.
-    rows, cols : Taps
+    parts : tuple of Part
     charges : Charges
     gated : bool
         Whether it is kept silent in blank slots.
@@ -63,11 +69,7 @@ class Stage:
 
     name: str
     role: str
-    layer: Layer | None
-    window: Window
-    source: int
-    rows: Taps
-    cols: Taps
+    parts: tuple[Part, ...]
     charges: Charges
     gated: bool
     contract: StreamContract
@@ -85,7 +87,7 @@ class Schedule:
     input : StreamContract
     stages : tuple of Stage
     read, home : dict of str to int
-        For each layer name (and ``"input"``) the carrier that later layers read, and the one of its own units.
+        As in `Geometry`.
     """
 
     network: LayeredNetwork
@@ -103,7 +105,7 @@ class Schedule:
     @property
     def output(self) -> int:
         """Carrier of the network's answers."""
-        return self.read[self.network.layers[-1].name]
+        return self.home[self.network.answering.name]
 
     @property
     def slot(self) -> int:
@@ -139,9 +141,10 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     """
     geometry = make_geometry(network, plan)
     pitches, frame_pitch = find_pitches(geometry)
-    charges = _charges(geometry, spec, plan)
+    parts = [_parts(geometry, pitches, number) for number in range(len(pitches))]
+    charges = [_charges(geometry, number, parts[number], spec, plan) for number in range(1, len(parts))]
     slot = 2 if any(part.clear.any() for part in charges) else 1
-    starts = _starts(geometry, pitches, slot)
+    starts = _starts(parts, slot)
     late = max(0, *(_earliest(part, spec) - start for part, start in zip(charges, starts[1:], strict=True)))
     if any(part.inhibit.any() for part in charges):
         late = max(late, 1)  # gates hold from cycle 2 on; data must not come before
@@ -152,61 +155,66 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     stages = tuple(
         Stage(
             name=carrier.name,
-            role="serialiser" if carrier.is_serialiser else "unit",
-            layer=carrier.layer,
-            window=_window(carrier),
-            source=carrier.source,
-            rows=_taps(geometry, pitches, number, 0),
-            cols=_taps(geometry, pitches, number, 1),
-            charges=part,
-            gated=bool(part.inhibit.any()),  # a layer that never fires anyway has nothing to be kept from
+            role="unit" if carrier.serialises is None else "serialiser",
+            parts=read,
+            charges=charge,
+            gated=bool(charge.inhibit.any()),  # a layer that never fires anyway has nothing to be kept from
             contract=contract,
         )
-        for number, (carrier, part, contract) in enumerate(
-            zip(geometry.carriers[1:], charges, contracts[1:], strict=True), start=1
+        for carrier, read, charge, contract in zip(
+            geometry.carriers[1:], parts[1:], charges, contracts[1:], strict=True
         )
     )
     return Schedule(network, spec, plan, contracts[0], stages, geometry.read, geometry.home)
 
 
-def _window(carrier: Carrier) -> Window:
-    """Weights of a carrier; a serialiser passes each channel on as it is."""
-    if carrier.window is not None:
-        return carrier.window
-    channels = carrier.shape[0]
-    ones = np.ones(channels, np.int64)
-    return Window(ones[:, None, None, None], ones, (1, 1), (0, 0), channels)
-
-
-def _charges(geometry: Geometry, spec: ProcessorSpec, plan: FoldPlan) -> list[Charges]:
-    folded = geometry.carriers[0].tiles != (1, 1)
-    charges = []
-    for number, carrier in enumerate(geometry.carriers[1:], start=1):
-        gated = number in geometry.silent or (plan.gate and folded and not carrier.is_serialiser)
-        charges.append(window_charges(_window(carrier), spec, gated, carrier.name))
-    return charges
-
-
-def _taps(geometry: Geometry, pitches: list[Pitch], number: int, axis: int) -> Taps:
+def _parts(geometry: Geometry, pitches: list[Pitch], number: int) -> tuple[Part, ...]:
     carrier = geometry.carriers[number]
-    read = geometry.carriers[carrier.source]
-    along: Axis | None = carrier.cols if axis else carrier.rows
-    if along is not None:
-        return Taps(along.lane_in, along.lane_out, along.tap, along.tile * pitches[carrier.source][axis])
-    # A serialiser: lane by lane into tiles that come one after the other.
-    lane = np.arange(min(read.tile[axis], read.shape[1 + axis]))
-    tile, lane_out = np.divmod(lane, carrier.tile[axis])
-    return Taps(lane, lane_out, np.zeros_like(lane), -tile * pitches[number][axis])
+    if carrier.serialises is None:
+        return tuple(
+            Part(
+                reading.source,
+                reading.window,
+                _window_taps(reading.rows, pitches[reading.source][0]),
+                _window_taps(reading.cols, pitches[reading.source][1]),
+            )
+            for reading in carrier.readings
+        )
+    read = geometry.carriers[carrier.serialises]
+    rows, cols = (_serial_taps(read.tile[axis], carrier.tile[axis], pitches[number][axis]) for axis in range(2))
+    return (Part(carrier.serialises, each_channel(carrier.shape[0], (1, 1), (1, 1)), rows, cols),)
 
 
-def _starts(geometry: Geometry, pitches: list[Pitch], slot: int) -> list[int]:
+def _window_taps(axis: Axis, pitch: int) -> Taps:
+    return Taps(axis.lane_in, axis.lane_out, axis.tap, axis.tile * pitch)
+
+
+def _serial_taps(tile: int, cut: int, pitch: int) -> Taps:
+    """Lane by lane into smaller tiles that come one after the other."""
+    lane = np.arange(tile)
+    later, lane_out = np.divmod(lane, cut)
+    return Taps(lane, lane_out, np.zeros_like(lane), -later * pitch)
+
+
+def _charges(geometry: Geometry, number: int, parts: tuple[Part, ...], spec: ProcessorSpec, plan: FoldPlan) -> Charges:
+    carrier = geometry.carriers[number]
+    serial = carrier.serialises is not None
+    gated = number in geometry.silent or (plan.gate and geometry.carriers[0].tiles != (1, 1) and not serial)
+    threshold = np.ones(carrier.shape[0], np.int64) if carrier.threshold is None else carrier.threshold
+    return layer_charges([part.window for part in parts], threshold, spec, gated, carrier.name)
+
+
+def _starts(parts: list[tuple[Part, ...]], slot: int) -> list[int]:
     """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0."""
     starts = [0]
-    for number, carrier in enumerate(geometry.carriers[1:], start=1):
-        taps = [_taps(geometry, pitches, number, axis) for axis in range(2)]
-        reach = sum(int(along.age.max()) if len(along.age) else 0 for along in taps)
-        starts.append(starts[carrier.source] + slot * reach + 1)
+    for read in parts[1:]:
+        ready = (starts[part.source] + slot * (_latest(part.rows) + _latest(part.cols)) for part in read)
+        starts.append(max(ready) + 1)
     return starts
+
+
+def _latest(taps: Taps) -> int:
+    return int(taps.age.max()) if len(taps.age) else 0
 
 
 def _earliest(charges: Charges, spec: ProcessorSpec) -> int:

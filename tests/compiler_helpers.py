@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from compiler.geometry import make_geometry
-from compiler.network import INPUT, Conv2d, Dense, Flatten, Layer, LayeredNetwork, MaxPool2d
+from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
+from compiler.network import INPUT, LayeredNetwork
 from compiler.pitches import find_pitches
 from compiler.plan import FoldPlan, legal_tiles, legal_unrolls
 from isa_spec.errors import ScheduleError
@@ -15,35 +16,87 @@ from isa_spec.spec import ProcessorSpec, load_profile
 
 
 def random_network(rng: np.random.Generator) -> LayeredNetwork:
-    """One to four windows (stride, padding, pooling, several channels), thresholds of either sign, sometimes dense."""
+    """One to four windows (stride, padding, dilation, groups, pooling, skips), any sign of threshold, dense."""
     shape = (int(rng.integers(1, 4)), int(rng.integers(1, 11)), int(rng.integers(1, 11)))
     layers: list[Layer] = []
-    source, current = INPUT, shape
-    for index in range(int(rng.integers(1, 5))):
-        name = f"l{index}"
-        layer: Layer
-        if rng.random() < 0.25:
-            kernel = tuple(int(rng.integers(1, min(3, size) + 1)) for size in current[1:])
-            layer = MaxPool2d(name, kernel, tuple(int(s) for s in rng.integers(1, 4, 2)), source)
-        else:
-            padding = tuple(int(p) for p in rng.integers(0, 3, 2))
-            padded = [size + 2 * pad for size, pad in zip(current[1:], padding, strict=True)]
-            kernel = tuple(int(rng.integers(1, min(5, size) + 1)) for size in padded)
-            channels = int(rng.integers(1, 4))
-            weight = random_weights(rng, (channels, current[0], *kernel))
-            stride = tuple(int(s) for s in rng.choice([1, 1, 1, 2, 3], 2))
-            layer = Conv2d(name, weight, random_thresholds(rng, weight), stride, padding, source)
+    shapes: dict[str, Shape] = {INPUT: shape}
+
+    def append(layer: Layer) -> None:
         layers.append(layer)
-        source, current = name, layer.output_shape(current)
+        shapes[layer.name] = layer.output_shape([shapes[source] for source in layer.sources])
+
+    for index in range(int(rng.integers(1, 5))):
+        source = layers[-1].name if layers else INPUT
+        kind = rng.random()
+        if kind < 0.2:
+            append(random_pool(rng, f"l{index}", source, shapes[source], "maxpool2d"))
+        elif kind < 0.3:
+            pool = random_pool(rng, f"l{index}p", source, shapes[source], str(rng.choice(["sumpool2d", "avgpool2d"])))
+            append(pool)
+            append(random_conv(rng, f"l{index}", pool.name, shapes[pool.name], padded=False))
+        elif kind < 0.4:
+            append(random_conv(rng, f"l{index}a", source, shapes[source], linear=True))
+            append(replace_weights(rng, layers[-1], f"l{index}b"))
+            pair = (f"l{index}a", f"l{index}b")
+            if rng.random() < 0.5:
+                append(Add(f"l{index}", pair, rng.integers(-3, 9, shapes[pair[0]][0])))
+            else:
+                append(Concat(f"l{index}c", pair))
+                append(random_conv(rng, f"l{index}", f"l{index}c", shapes[f"l{index}c"], padded=False))
+        elif kind < 0.5:
+            append(random_conv(rng, f"l{index}a", source, shapes[source]))
+            append(random_conv(rng, f"l{index}b", f"l{index}a", shapes[f"l{index}a"], same=True, linear=True))
+            append(Add(f"l{index}", (f"l{index}b", f"l{index}a"), rng.integers(-3, 9, shapes[f"l{index}b"][0])))
+        else:
+            append(random_conv(rng, f"l{index}", source, shapes[source]))
     if rng.random() < 0.6:
-        layers.append(Flatten("flatten", source))
+        append(Flatten("flatten", (layers[-1].name,)))
         for index in range(int(rng.integers(1, 3))):
-            fan_in = int(np.prod(current))
-            weight = random_weights(rng, (int(rng.integers(1, 6)), fan_in))
-            dense = Dense(f"d{index}", weight, random_thresholds(rng, weight), layers[-1].name)
-            layers.append(dense)
-            current = dense.output_shape(current)
+            source = layers[-1].name
+            weight = random_weights(rng, (int(rng.integers(1, 6)), int(np.prod(shapes[source]))))
+            append(Dense(f"d{index}", (source,), weight, random_thresholds(rng, weight)))
     return LayeredNetwork("random", shape, tuple(layers), {"kind": "binary", "threshold": 1}, {"kind": "spikes"})
+
+
+def random_pool(rng: np.random.Generator, name: str, source: str, shape: Shape, kind: str) -> Pool2d:
+    """Window of up to 3x3, moved by 1 to 3: overlapping, tiling or skipping."""
+    kernel = tuple(int(rng.integers(1, min(3, size) + 1)) for size in shape[1:])
+    return Pool2d(name, (source,), kind, kernel, tuple(int(s) for s in rng.integers(1, 4, 2)))
+
+
+def random_conv(
+    rng: np.random.Generator,
+    name: str,
+    source: str,
+    shape: Shape,
+    padded: bool = True,
+    same: bool = False,
+    linear: bool = False,
+) -> Conv2d:
+    """Convolution of any stride, padding, dilation and grouping that the map allows; `same` keeps the shape."""
+    if same:
+        kernel = tuple(int(k) for k in rng.choice([1, 3], 2))
+        weight = random_weights(rng, (shape[0], shape[0], *kernel))
+        half = ((kernel[0] // 2,) * 2, (kernel[1] // 2,) * 2)
+        return Conv2d(name, (source,), weight, None if linear else random_thresholds(rng, weight), padding=half)
+    padding = tuple(tuple(int(p) for p in rng.integers(0, 3, 2)) if padded else (0, 0) for _ in range(2))
+    dilation = tuple(int(d) for d in rng.choice([1, 1, 1, 2], 2))
+    sizes = [size + sum(pad) for size, pad in zip(shape[1:], padding, strict=True)]
+    kernel = tuple(
+        int(rng.integers(1, min(5, (size - 1) // step + 1) + 1)) for size, step in zip(sizes, dilation, strict=True)
+    )
+    groups = shape[0] if rng.random() < 0.2 else 1
+    channels = groups * int(rng.integers(1, 3)) if groups > 1 else int(rng.integers(1, 4))
+    weight = random_weights(rng, (channels, shape[0] // groups, *kernel))
+    threshold = None if linear else random_thresholds(rng, weight)
+    stride = tuple(int(s) for s in rng.choice([1, 1, 1, 2, 3], 2))
+    return Conv2d(name, (source,), weight, threshold, stride, padding, dilation, groups)
+
+
+def replace_weights(rng: np.random.Generator, layer: Layer, name: str) -> Layer:
+    """The same layer with other weights."""
+    assert isinstance(layer, Conv2d)
+    return replace(layer, name=name, weight=random_weights(rng, layer.weight.shape))
 
 
 def random_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -83,7 +136,8 @@ def random_plan(rng: np.random.Generator, network: LayeredNetwork) -> FoldPlan:
 def random_tiles(rng: np.random.Generator, network: LayeredNetwork, plan: FoldPlan) -> dict[str, tuple[int, int]]:
     """Legal tiles for some layers, each cut or widened on its own; none where a later one finds no room."""
     tiles: dict[str, tuple[int, int]] = {}
-    for layer in (INPUT, *(layer.name for layer in network.layers[:-1] if layer.kind != "flatten")):
+    spiking = [layer.name for layer in network.layers if layer.spikes]
+    for layer in (INPUT, *spiking[:-1]):
         if rng.random() < 0.6:
             continue
         geometry = make_geometry(network, replace(plan, tiles=tiles))

@@ -5,27 +5,33 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.graph import GraphBuilder
-from compiler.schedule import Stage
+from compiler.schedule import Part
 from isa_spec.stream import StreamContract
 
 
 def emit_window(
-    builder: GraphBuilder, stage: Stage, read: StreamContract, sources: np.ndarray, units: np.ndarray
+    builder: GraphBuilder,
+    part: Part,
+    read: StreamContract,
+    wrote: StreamContract,
+    sources: np.ndarray,
+    units: np.ndarray,
 ) -> None:
-    """Emit the data synapses of a layer.
+    """Emit the synapses of one window.
 
     Parameters
     ----------
     builder : GraphBuilder
-    stage : Stage
-    read : StreamContract
-        Contract of the map that is read.
+    part : Part
+    read, wrote : StreamContract
+        Contracts of the map that is read and of the layer's own.
     sources : int64[read.n_lanes]
-        Neurons of that map's lanes.
-    units : int64[stage.contract.n_lanes]
+        Neurons of the lanes that are read.
+    units : int64[wrote.n_lanes]
         Neurons of the layer's lanes.
     """
-    window, rows, cols, wrote = stage.window, stage.rows, stage.cols, stage.contract
+    window, rows, cols = part.window, part.rows, part.cols
+    delay = tap_delays(part, read, wrote)
     for k_h in range(window.kernel[0]):
         row = np.flatnonzero(rows.tap == k_h)
         for k_w in range(window.kernel[1]):
@@ -39,10 +45,10 @@ def emit_window(
                 sources[lane_in[:, :, None] * read.lane_cols + cols.lane_in[col]],
                 units[lane_out[:, :, None] * wrote.lane_cols + cols.lane_out[col]],
                 window.weight[out, within, k_h, k_w][:, None, None],
-                tap_delays(stage, read)[np.ix_(row, col)],
+                delay[np.ix_(row, col)],
             )
 
 
-def tap_delays(stage: Stage, read: StreamContract) -> np.ndarray:
+def tap_delays(part: Part, read: StreamContract, wrote: StreamContract) -> np.ndarray:
     """Delay of every pair of a row tap and a column tap: int64[row taps, column taps], in cycles."""
-    return stage.contract.start - read.start - read.slot * (stage.rows.age[:, None] + stage.cols.age)
+    return wrote.start - read.start - read.slot * (part.rows.age[:, None] + part.cols.age)

@@ -19,8 +19,8 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
 def test_every_read_is_found_by_lane_and_tile(case):
     size, unroll, kernel, stride, padding = case
-    axis = axis_taps(*case)
     positions = (size + 2 * padding - kernel) // stride + 1
+    axis = axis_taps(size, unroll, kernel, stride, padding, positions)
     assert axis.size == positions
     taps = {
         (int(lane), int(tap)): (int(lane_in), int(tile))
@@ -46,6 +46,7 @@ def test_every_read_is_found_by_lane_and_tile(case):
 
 def test_the_whole_frame_never_reads_blanks():
     for size, kernel, stride, padding in itertools.product((3, 8), (1, 3), (1, 2), (0, 1)):
-        axis = axis_taps(size, size, kernel, stride, padding)
+        positions = (size + 2 * padding - kernel) // stride + 1
+        axis = axis_taps(size, size, kernel, stride, padding, positions)
         assert not axis.reads_blank
         assert np.all(axis.tile == 0)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compiler_helpers import random_case, random_frames, random_network, random_spec, random_plan
+from compiler_helpers import random_case, random_frames, random_network, random_plan, random_spec
 
 import neuroproc
 from compiler.cost import cost_of
@@ -116,7 +116,7 @@ def test_the_whole_frame_is_the_plain_spatial_network():
         assert not (image.role == ROLES.index("gate")).any()
         assert image.max_delay <= 2
         for number, record in enumerate(image.layers):
-            if record.kind in ("control", "flatten"):
+            if record.kind == "control" or record.contract is None or record.kind == "flatten":
                 continue
             assert (image.layer == number).sum() == record.unrolled_neurons
             clocks = image.role[image.source()] == ROLES.index("clock")
@@ -178,10 +178,15 @@ def test_random_cases_reach_the_corners():
         cost = cost_of(schedule)
         seen |= {role for layer in cost.layers for role in layer.roles}
         seen |= {f"floor {np.sign(spec.potential_floor)}"}
-        seen |= {"split" for stage in schedule.stages if np.abs(stage.window.weight).max() > spec.weight_max}
-        seen |= {"bias" for stage in schedule.stages if (stage.window.threshold <= 0).any()}
+        parts = [part for stage in schedule.stages for part in stage.parts]
+        seen |= {"split" for part in parts if np.abs(part.window.weight).max() > spec.weight_max}
+        seen |= {"bias" for stage in schedule.stages if stage.charges.bias.any()}
+        seen |= {f"{len(stage.parts)} parts" for stage in schedule.stages}
+        seen |= {layer.kind for layer in network.layers}
         seen |= {"slot 1" if schedule.slot == 1 else "slot 2"}
         seen |= {"tiles" for name in schedule.plan.tiles}
         seen |= {"uneven tile" for stage in schedule.stages if stage.contract.height % stage.contract.unroll_h}
-    corners = {"input", "unit", "relay", "clock", "gate", "floor 0", "floor -1", "split", "bias", "slot 1", "slot 2"}
-    assert corners | {"uneven tile", "tiles", "serialiser"} <= seen
+    kinds = {"conv2d", "dense", "flatten", "maxpool2d", "sumpool2d", "avgpool2d", "add", "concat", "2 parts"}
+    roles = {"input", "unit", "relay", "clock", "gate", "serialiser"}
+    corners = {"floor 0", "floor -1", "split", "bias", "slot 1", "slot 2", "uneven tile", "tiles"} | kinds | roles
+    assert corners <= seen

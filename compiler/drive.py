@@ -1,0 +1,236 @@
+"""Every spiking layer as what a neuron can compute: a sum of windows over spiking maps, held against thresholds.
+
+A convolution is a window as it stands, a dense layer one as large as the map, the maximum of spikes a window of ones
+with threshold 1 in which every channel sees only itself. Linear layers between spiking ones are composed into the
+window of the layer that reads them, exactly; additions add windows, concatenations share their channels out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import lcm
+
+import numpy as np
+
+from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d, Shape
+from compiler.network import INPUT, LayeredNetwork
+from isa_spec.errors import NetworkError
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A sliding window over a map of ``I`` channels.
+
+    Parameters
+    ----------
+    weight : int64[O, I / groups, K_h, K_w], potential units
+    stride : (rows, columns)
+    before : (rows, columns)
+        Zero padding above and to the left; what is needed below and to the right follows from the layer's shape.
+    groups : int
+        Output channel ``o`` reads the input channels of group ``o div (O / groups)``.
+    """
+
+    weight: np.ndarray
+    stride: Pair
+    before: Pair
+    groups: int
+
+    @property
+    def kernel(self) -> Pair:
+        """Rows and columns of the window."""
+        return self.weight.shape[2], self.weight.shape[3]
+
+    @property
+    def n_channels(self) -> int:
+        """Output channels."""
+        return len(self.weight)
+
+    def input_channel(self, output: np.ndarray, within: np.ndarray) -> np.ndarray:
+        """Input channel of place ``within`` in the group of channel ``output``."""
+        return output // (len(self.weight) // self.groups) * self.weight.shape[1] + within
+
+    def dense(self) -> np.ndarray:
+        """Weights with the zeros between groups written out: int64[O, I, K_h, K_w]."""
+        if self.groups == 1:
+            return self.weight
+        outputs, within = self.weight.shape[:2]
+        full = np.zeros((outputs, within * self.groups, *self.kernel), np.int64)
+        out, place = np.ogrid[:outputs, :within]
+        full[out, self.input_channel(out, place)] = self.weight
+        return full
+
+
+def each_channel(channels: int, kernel: Pair, stride: Pair) -> Window:
+    """A window of ones in which every channel sees only itself; of 1x1, it passes the map on."""
+    return Window(np.ones((channels, 1, *kernel), np.int64), stride, (0, 0), channels)
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A window over the map of one spiking layer (or of the input)."""
+
+    source: str
+    window: Window
+
+
+@dataclass(frozen=True, eq=False)
+class SpikingLayer:
+    """A layer of neurons: fires where the sum of its terms reaches its threshold.
+
+    Parameters
+    ----------
+    layer : Layer
+    shape : (C, H, W)
+    terms : tuple of Term
+    threshold : int64[C], potential units
+    """
+
+    layer: Layer
+    shape: Shape
+    terms: tuple[Term, ...]
+    threshold: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some channels of a map: spikes of a layer (no window yet), or drives over them.
+
+    ``first`` is their place among the map's channels (among its values if ``flat``), ``shape`` theirs alone;
+    drives are ``denominator`` times too large.
+    """
+
+    first: int
+    shape: Shape
+    source: str
+    source_shape: Shape
+    window: Window | None = None
+    denominator: int = 1
+    flat: bool = False
+
+
+def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
+    """The layers of a network that become neurons, in order.
+
+    Raises
+    ------
+    NetworkError
+        If a linear layer cannot be composed exactly into a layer that reads it.
+    """
+    frame = network.input_shape
+    maps: dict[str, tuple[_Part, ...]] = {INPUT: (_Part(0, frame, INPUT, frame),)}
+    found = []
+    for layer in network.layers:
+        parts = _read(layer, [maps[source] for source in layer.sources], network)
+        if not layer.spikes:
+            maps[layer.name] = parts
+            continue
+        shape = network.shapes[layer.name]
+        scale = lcm(*(part.denominator for part in parts))
+        terms = tuple(Term(part.source, _all_channels(part, shape[0], scale // part.denominator)) for part in parts)
+        assert not isinstance(layer, Concat | Flatten)  # they do not spike
+        threshold = np.ones(shape[0], np.int64) if isinstance(layer, Pool2d) else layer.threshold
+        assert threshold is not None  # without, it would not spike
+        found.append(SpikingLayer(layer, shape, terms, threshold * scale))
+        maps[layer.name] = (_Part(0, shape, layer.name, shape),)
+    return tuple(found)
+
+
+def _read(layer: Layer, sources: list[tuple[_Part, ...]], network: LayeredNetwork) -> tuple[_Part, ...]:
+    """Parts of a layer's map, or of its drives before the thresholds."""
+    shape = network.shapes[layer.name]
+    match layer:
+        case Flatten():
+            return _flattened(sources[0])
+        case Add():
+            return tuple(part for parts in sources for part in parts)
+        case Concat():
+            offsets = np.cumsum([0, *(network.shapes[source][0] for source in layer.sources)]).tolist()
+            pairs = zip(offsets, sources, strict=False)
+            return tuple(replace(part, first=part.first + offset) for offset, parts in pairs for part in parts)
+        case Conv2d():
+            # A dilated kernel is a larger one with zeros between.
+            weight = np.zeros((*layer.weight.shape[:2], *layer.reach), np.int64)
+            weight[:, :, :: layer.dilation[0], :: layer.dilation[1]] = layer.weight
+            (top, _), (left, _) = layer.padding
+            window = Window(weight, layer.stride, (top, left), layer.groups)
+            return tuple(_through(layer, part, _channels_of(window, part), 0, shape) for part in sources[0])
+        case Dense():
+            return tuple(_through(layer, part, _values_of(layer, part), 0, shape) for part in _flattened(sources[0]))
+        case Pool2d():
+            return tuple(_pooled(layer, part, shape) for part in sources[0])
+
+
+def _flattened(parts: tuple[_Part, ...]) -> tuple[_Part, ...]:
+    """The same parts, placed among the values of the map instead of its channels."""
+    return tuple(
+        part if part.flat else replace(part, first=part.first * part.shape[1] * part.shape[2], flat=True)
+        for part in parts
+    )
+
+
+def _channels_of(window: Window, part: _Part) -> Window:
+    """The share of a window that reads a part's channels."""
+    count = part.shape[0]
+    if part.first == 0 and window.weight.shape[1] * window.groups == count:
+        return window
+    return replace(window, weight=window.dense()[:, part.first : part.first + count], groups=1)
+
+
+def _values_of(layer: Dense, part: _Part) -> Window:
+    """The share of a dense layer that reads a part's values, as a window as large as its map."""
+    columns = layer.weight[:, part.first : part.first + int(np.prod(part.shape))]
+    return Window(columns.reshape(len(columns), *part.shape), (1, 1), (0, 0), 1)
+
+
+def _pooled(layer: Pool2d, part: _Part, shape: Shape) -> _Part:
+    if layer.spikes and part.window is not None:
+        raise NetworkError(f"layer '{layer.name}': the maximum of drives is not a spike; give its source thresholds")
+    window = each_channel(part.shape[0], layer.kernel, layer.stride)
+    pooled = _through(layer, part, window, part.first, (part.shape[0], *shape[1:]))
+    area = layer.kernel[0] * layer.kernel[1] if layer.kind == "avgpool2d" else 1
+    return replace(pooled, denominator=part.denominator * area)
+
+
+def _through(layer: Layer, part: _Part, window: Window, first: int, shape: Shape) -> _Part:
+    """A part seen through a window: as it is for spikes, composed with its own for drives."""
+    inner = part.window
+    if inner is None:
+        return replace(part, first=first, shape=shape, window=window, flat=False)
+    for axis in range(2):
+        _check_border(layer, part, inner, window, shape, axis)
+    (s_h, s_w), (k_h, k_w) = inner.stride, inner.kernel
+    outer, own = window.dense(), inner.dense()
+    kernel = ((window.kernel[0] - 1) * s_h + k_h, (window.kernel[1] - 1) * s_w + k_w)
+    weight = np.zeros((len(outer), own.shape[1], *kernel), np.int64)
+    for row, col in np.ndindex(*window.kernel):
+        moved = np.tensordot(outer[:, :, row, col], own, axes=1)
+        weight[:, :, row * s_h : row * s_h + k_h, col * s_w : col * s_w + k_w] += moved
+    stride = (s_h * window.stride[0], s_w * window.stride[1])
+    before = (inner.before[0] + window.before[0] * s_h, inner.before[1] + window.before[1] * s_w)
+    return replace(part, first=first, shape=shape, window=Window(weight, stride, before, 1), flat=False)
+
+
+def _check_border(layer: Layer, part: _Part, inner: Window, outer: Window, shape: Shape, axis: int) -> None:
+    """Refuse padding of drives by zeros where the drives beyond their map would not be zero."""
+    size, step, before = part.shape[1 + axis], inner.stride[axis], inner.before[axis]
+    first = -outer.before[axis]
+    last = (shape[1 + axis] - 1) * outer.stride[axis] - outer.before[axis] + outer.kernel[axis] - 1
+    for position in (-1, size):
+        low = position * step - before
+        blank = low + inner.kernel[axis] <= 0 or low >= part.source_shape[1 + axis]
+        if first <= position <= last and not blank:
+            raise NetworkError(
+                f"layer '{layer.name}': pads the drives of a linear layer whose windows overlap the border, which one "
+                "neuron cannot compute; give that layer thresholds, or pad its input instead"
+            )
+
+
+def _all_channels(part: _Part, channels: int, factor: int) -> Window:
+    """A part's window with a row of weights for every channel of the layer, times a factor."""
+    window = each_channel(part.shape[0], (1, 1), (1, 1)) if part.window is None else part.window
+    if part.first or window.n_channels != channels:
+        weight = np.zeros((channels, *window.dense().shape[1:]), np.int64)
+        weight[part.first : part.first + window.n_channels] = window.dense()
+        window = replace(window, weight=weight, groups=1)
+    return window if factor == 1 else replace(window, weight=window.weight * factor)
