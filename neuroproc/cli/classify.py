@@ -7,15 +7,15 @@ import argparse
 from isa_spec.errors import EmulationError
 from neuroproc.classification import Classification, classify
 from neuroproc.cli.show import print_json, progress, table
+from neuroproc.cli.streams import get_image
 from neuroproc.formats.frames import read_frames, read_labels
-from neuroproc.formats.images import load_image
 
 EXAMPLE = "neuroproc classify digits.npi digits_frames.npz --labels digits_frames.npz --limit 100"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("image", metavar="IMAGE", help="processor image, compiled from a layered network")
+    parser.add_argument("image", metavar="IMAGE", help="processor image, compiled from a layered network; - for stdin")
     parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz or IDX (also .gz)")
     parser.add_argument("--labels", metavar="LABELS", help="labels: .npy, .npz or IDX (also .gz)")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N frames")
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Classify and print."""
-    image = load_image(args.image)
+    image = get_image(args.image)
     frames = read_frames(args.frames)
     labels = read_labels(args.labels) if args.labels else None
     if labels is not None and len(labels) != len(frames):

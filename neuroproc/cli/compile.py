@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from compiler.cost import Cost, cost_of
 from compiler.emit import emit
@@ -15,8 +16,8 @@ from compiler.search import WORDS, Bounds, Option, all_options, best_option
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import table
+from neuroproc.cli.streams import STANDARD, put_image
 from neuroproc.formats.files import write_atomically
-from neuroproc.formats.images import save_image
 
 EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np16 --unroll 1x1"
 
@@ -24,7 +25,7 @@ EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
-    parser.add_argument("-o", "--output", metavar="IMAGE", required=True, help="processor image to write")
+    parser.add_argument("-o", "--output", metavar="IMAGE", required=True, help="processor image to write; - for stdout")
     parser.add_argument("--profile", default="research", metavar="NAME|FILE", help="processor (default: research)")
     parser.add_argument(
         "--unroll",
@@ -60,13 +61,15 @@ def execute(args: argparse.Namespace) -> int:
     schedule = make_schedule(network, spec, plan)
     cost = cost_of(schedule)
     image = emit(schedule, cost)
-    save_image(args.output, image)
+    put_image(args.output, image)
     if args.report:
         with write_atomically(args.report) as file:
             file.write(json.dumps(report(schedule, cost), indent=2).encode() + b"\n")
-    print(cost_table(schedule, cost))
+    # What is said goes aside where the image itself is what comes out.
+    said = sys.stderr if args.output == STANDARD else sys.stdout
+    print(cost_table(schedule, cost), file=said)
     if chosen:
-        print(chosen)
+        print(chosen, file=said)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from neuroproc.cli.show import print_json, table
-from neuroproc.formats.images import load_image
+from neuroproc.cli.streams import get_image
 from neuroproc.measures import count
 
 EXAMPLE = "neuroproc count lenet.npi --json"
@@ -13,13 +13,13 @@ EXAMPLE = "neuroproc count lenet.npi --json"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("image", metavar="IMAGE", help="processor image")
+    parser.add_argument("image", metavar="IMAGE", help="processor image; - for stdin")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Count and print."""
-    measures = count(load_image(args.image))
+    measures = count(get_image(args.image))
     if args.json:
         print_json(measures)
         return 0

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from isa_spec.errors import NeuroprocError
+from isa_spec.errors import NeuroprocError, ResourceError
 from neuroproc.version import VERSION
 
 COMMANDS = {
     "compile": "layered network to processor image",
+    "explore": "the Pareto front over all folds",
     "count": "static measures of an image",
     "run": "spikes in, spikes out",
     "classify": "frames in, classes out",
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     failed.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # closed by whoever started us: nobody listens
     parser = _parser(arguments)
     args = parser.parse_args(arguments)
     try:
@@ -36,25 +39,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return int(status)
     except NeuroprocError as error:
-        print(f"neuroproc: error: {error}", file=sys.stderr)
-        return error.exit_status
+        return _complain(str(error), error.exit_status)
     except BrokenPipeError:
-        # The reader has gone, as in `| head`: nothing is wrong. Python must not try to flush once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has gone, as in `| head`: nothing is wrong.
+        _drop_output()
         return 0
     except OSError as error:
-        place = error.filename or "standard output"
-        print(f"neuroproc: error: {place}: {error.strerror or error}", file=sys.stderr)
-        return NeuroprocError.exit_status
+        if error.filename is None:
+            _drop_output()
+        place = error.filename or "standard input or output"
+        return _complain(f"{place}: {error.strerror or error}", NeuroprocError.exit_status)
+    except MemoryError as error:
+        return _complain(
+            f"this machine's memory is too small ({error or 'out of memory'}); fold more (a smaller unroll) or take "
+            "fewer frames at a time",
+            ResourceError.exit_status,
+        )
     except KeyboardInterrupt:
         print("neuroproc: interrupted", file=sys.stderr)
         return 130
+
+
+def _complain(message: str, status: int) -> int:
+    """One line on standard error, whatever the message holds; the exit status."""
+    print("neuroproc: error:", " ".join(message.splitlines()), file=sys.stderr)
+    return status
+
+
+def _drop_output() -> None:
+    """Python must not try to flush once more at exit what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="neuroproc",
         description="Fold 0/1-activation networks into small spiking graphs, and emulate them exactly.",
+        epilog="example:\n  neuroproc demo",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"neuroproc {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -10,9 +10,10 @@ import sys
 
 import numpy as np
 
+from isa_spec.errors import FormatError
 from isa_spec.image import ROLES, ProcessorImage, graph_digest
+from neuroproc.cli.streams import STANDARD, get_image
 from neuroproc.formats.files import write_atomically
-from neuroproc.formats.images import load_image
 from neuroproc.formats.spikes import read_spikes, write_spikes
 from neuroproc.probe import SpikeProbe
 from neuroproc.processor import Processor
@@ -22,12 +23,12 @@ EXAMPLE = "neuroproc run digits.npi spikes.csv --cycles 200 -o out.csv"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("image", metavar="IMAGE", help="processor image")
+    parser.add_argument("image", metavar="IMAGE", help="processor image; - for stdin")
     parser.add_argument(
         "spikes", metavar="SPIKES", help="input spikes: .csv, .txt (raster), .npz; - for CSV from stdin"
     )
     parser.add_argument(
-        "-o", "--output", default="-", metavar="OUT", help="output spikes (default: - for CSV on stdout)"
+        "-o", "--output", default=STANDARD, metavar="OUT", help="output spikes (default: - for CSV on stdout)"
     )
     parser.add_argument("--cycles", type=int, metavar="N", help="cycles to run (default: until the image is through)")
     parser.add_argument("--engine", default="auto", choices=["auto", "reference", "event"], help="default: auto")
@@ -36,9 +37,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run and write."""
-    image = load_image(args.image)
+    if args.image == args.spikes == STANDARD:
+        raise FormatError("standard input cannot be both the image and the spikes; give one of them by name")
+    image = get_image(args.image)
     digest = graph_digest(image)
-    source = sys.stdin.buffer if args.spikes == "-" else args.spikes
+    source = sys.stdin.buffer if args.spikes == STANDARD else args.spikes
     events = read_spikes(source, image.inputs, digest)
     probe = SpikeProbe()
     processor = Processor(image, engine=args.engine, probes=[probe] if args.record else [])
@@ -51,7 +54,7 @@ def execute(args: argparse.Namespace) -> int:
     spikes = processor.run(cycles)
     if args.record:
         _write_record(args.record, image, *probe.events())
-    write_spikes(sys.stdout.buffer if args.output == "-" else args.output, spikes, image.outputs, digest)
+    write_spikes(sys.stdout.buffer if args.output == STANDARD else args.output, spikes, image.outputs, digest)
     return 0
 
 

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.evaluate import evaluate
-from compiler.network import LayeredNetwork
+from compiler.layers import Flatten
+from compiler.network import INPUT, LayeredNetwork
 from compiler.network_file import load_network
+from isa_spec.coding import check_frames, to_planes
 from isa_spec.errors import EmulationError, NetworkError
 from isa_spec.image import LayerRecord, ProcessorImage
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import print_json, progress, table
+from neuroproc.cli.streams import get_image
 from neuroproc.formats.frames import read_frames
-from neuroproc.formats.images import load_image
 from neuroproc.host import MapReader, encode_frames, input_contract
 from neuroproc.probe import SpikeProbe
 from neuroproc.processor import Processor
@@ -83,6 +85,8 @@ def verify(
         If the image was compiled from another network.
     EmulationError
         If there are no frames, or they do not fit.
+    FormatError
+        If the encoding cannot carry their values.
     """
     if image.source_digest != network.digest:
         raise NetworkError(
@@ -92,6 +96,7 @@ def verify(
     if not len(frames):
         raise EmulationError("no frames to verify")
     input_contract(image)
+    check_frames(network.encoding, frames)
     records = [record for record in image.layers if record.contract is not None]
     compared, different = dict.fromkeys((r.name for r in records), 0), dict.fromkeys((r.name for r in records), 0)
     first: Divergence | None = None
@@ -99,7 +104,7 @@ def verify(
     processor = Processor(image, engine=engine, probes=[probe])
     for begin in range(0, len(frames), BATCH):
         part = frames[begin : begin + BATCH]
-        expected = evaluate(network, part)
+        expected = _decisions(network, part)
         found = _run(processor, probe, image, records, part)
         for record in records:
             right = expected[record.name].reshape(found[record.name].shape)
@@ -111,6 +116,15 @@ def verify(
         if progress:
             progress(begin + len(part), len(frames))
     return Verification(len(frames), compared, different, first)
+
+
+def _decisions(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """What every layer's lanes must say: the oracle's decisions, and planes where it sees the frame's values."""
+    expected = {**evaluate(network, frames), INPUT: to_planes(network.encoding, frames)}
+    for layer in network.layers:
+        if isinstance(layer, Flatten):
+            expected[layer.name] = expected[layer.sources[0]]
+    return expected
 
 
 def _run(
@@ -147,7 +161,7 @@ def _divergence(record: LayerRecord, wrong: np.ndarray, found: np.ndarray, begin
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
-    parser.add_argument("image", metavar="IMAGE", help="processor image compiled from it")
+    parser.add_argument("image", metavar="IMAGE", help="processor image compiled from it; - for stdin")
     parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz or IDX (also .gz)")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N frames")
     parser.add_argument("--json", action="store_true", help="for machines")
@@ -155,7 +169,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Verify and print; exit status 5 if anything differs."""
-    network, image = load_network(args.network), load_image(args.image)
+    network, image = load_network(args.network), get_image(args.image)
     result = verify(network, image, read_frames(args.frames)[: args.limit], progress=progress("frames"))
     if args.json:
         first = None if result.first is None else vars(result.first)

@@ -1,0 +1,56 @@
+"""Print the Pareto front of neurons, synapses, cycles per frame and delay storage over all folds; nothing is emitted."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from compiler.network_file import load_network
+from compiler.search import MEASURES, Option, all_options, pareto_front
+from isa_spec.spec import load_profile
+from neuroproc.cli.show import print_json, table
+from neuroproc.plots import plot_trade
+
+EXAMPLE = "neuroproc explore examples/lenet/lenet.json --profile np16"
+REFERENCE = ("parameters", "nonzero_parameters", "unrolled_neurons", "unrolled_synapses")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
+    parser.add_argument("--profile", default="research", metavar="NAME|FILE", help="processor (default: research)")
+    parser.add_argument("--gate", action=argparse.BooleanOptionalAction, default=False, help="as for compile")
+    parser.add_argument("--all", action="store_true", help="every fold, not only the front")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--plot", metavar="FILE", help="draw them (.svg, .png, .pdf); needs the extra 'plot'")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Explore and print."""
+    network = load_network(args.network)
+    options = all_options(network, load_profile(args.profile), args.gate)
+    shown = options if args.all else pareto_front(options)
+    cost = options[0].cost  # what it was before it was folded is the same for all
+    reference = {name: cost.total(name) for name in REFERENCE}
+    folds = [as_dict(option) for option in shown]
+    if args.plot:
+        plot_trade(args.plot, network.name, folds, reference)
+    if args.json:
+        print_json({"network": network.name, "profile": args.profile, **reference, "folds": folds})
+        return 0
+    rows = [[fold["unroll"], *(fold[name] for name in MEASURES), fold["latency"]] for fold in folds]
+    rows.append(["plain spatial", reference["unrolled_neurons"], reference["unrolled_synapses"], None, None, None])
+    rows.append(["parameters", None, reference["parameters"], None, None, None])
+    rows.append(["  not zero", None, reference["nonzero_parameters"], None, None, None])
+    print(table(["unroll", "neurons", "synapses", "cycles per frame", "delay storage", "latency"], rows))
+    which = "all" if args.all else f"{len(shown)} of"
+    where = "" if args.all else " are on the Pareto front"
+    print(f"{which} {len(options)} folds{where}, profile {args.profile}")
+    return 0
+
+
+def as_dict(option: Option) -> dict[str, Any]:
+    """A fold for machines; ``interval`` and ``latency`` in cycles, ``delay_storage`` in bits."""
+    rows, cols = option.plan.unroll
+    measures = {name: option.measure(name) for name in MEASURES}
+    return {"unroll": f"{rows}x{cols}", "gate": option.plan.gate, **measures, "latency": option.cost.latency}

@@ -1,0 +1,113 @@
+"""Pictures, with matplotlib: the optional extra ``plot``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isa_spec.errors import NeuroprocError
+from neuroproc.formats.files import write_atomically
+
+FORMATS = ("svg", "png", "pdf")
+SYNAPSES, NEURONS, REFERENCE = "#1f6f8b", "#d1495b", "#6b7280"
+
+
+def plot_trade(
+    path: str | Path, title: str, folds: Sequence[Mapping[str, Any]], reference: Mapping[str, int]
+) -> None:
+    """Draw neurons and synapses against cycles per frame, beside the parameters and the plain spatial network.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.svg``, ``.png`` or ``.pdf``.
+    title : str
+    folds : sequence of dict
+        ``unroll``, ``interval`` (cycles), ``neurons`` and ``synapses`` of each.
+    reference : dict
+        ``nonzero_parameters``, ``unrolled_neurons`` and ``unrolled_synapses``.
+
+    Raises
+    ------
+    NeuroprocError
+        If matplotlib is missing, the suffix is unknown, or the file cannot be written.
+    """
+    kind = Path(path).suffix.removeprefix(".")
+    if kind not in FORMATS:
+        raise NeuroprocError(f"{path}: a picture is one of {', '.join('.' + name for name in FORMATS)}")
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise NeuroprocError("pictures need matplotlib; install the extra: pip install 'neuroproc[plot]'") from None
+    figure = Figure(figsize=(8.4, 4.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    ordered = sorted(folds, key=lambda fold: (fold["interval"], fold["synapses"]))
+    cycles = [fold["interval"] for fold in ordered]
+    for name, colour, marker in (("synapses", SYNAPSES, "o"), ("neurons", NEURONS, "s")):
+        axes.plot(cycles, [fold[name] for fold in ordered], marker, color=colour, label=name, ms=6, zorder=3)
+        front = _falling([(fold["interval"], fold[name]) for fold in ordered])
+        axes.step(*zip(*front, strict=True), where="post", color=colour, lw=1.2, alpha=0.6, zorder=2)
+    for value, words, lift in (
+        (reference["unrolled_synapses"], "plain spatial: synapses", 3),
+        (reference["nonzero_parameters"], "weights that are not zero", -11),
+        (reference["unrolled_neurons"], "plain spatial: neurons", 3),
+    ):
+        axes.axhline(value, color=REFERENCE, lw=0.9, ls=(0, (4, 3)), zorder=1)
+        axes.annotate(
+            f"{words} {value:,}",
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, lift),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+            color=REFERENCE,
+        )
+    for fold in _apart(ordered):
+        axes.annotate(
+            fold["unroll"],
+            (fold["interval"], fold["neurons"]),
+            xytext=(0, -13),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color=NEURONS,
+        )
+    axes.set(xscale="log", yscale="log", xlabel="cycles per frame", title=f"{title}: what each unroll costs")
+    low = min(fold["neurons"] for fold in ordered)
+    axes.set_ylim(low / 2.2, max(reference["unrolled_synapses"], max(f["synapses"] for f in ordered)) * 2)
+    axes.grid(which="major", color="#e5e7eb", lw=0.6)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.legend(loc="lower left", frameon=False, fontsize=9)
+    picture = io.BytesIO()
+    # No date inside: the same folds give the same picture.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
+    figure.savefig(picture, format=kind, dpi=160, metadata=metadata)
+    with write_atomically(path) as file:
+        file.write(picture.getvalue())
+
+
+def _falling(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The points that no earlier one undercuts."""
+    front: list[tuple[int, int]] = []
+    for cycles, value in points:
+        if not front or value < front[-1][1]:
+            front.append((cycles, value))
+    return front
+
+
+def _apart(folds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Folds whose labels do not run into each other: the cheapest of each stretch of the time axis."""
+    kept: list[Mapping[str, Any]] = []
+    for fold in folds:
+        if kept and fold["interval"] < kept[-1]["interval"] * 1.35:
+            continue
+        kept.append(fold)
+    if folds and kept[-1] is not folds[-1]:
+        kept[-1] = folds[-1]
+    return kept
