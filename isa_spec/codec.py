@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from isa_spec.coding import check_decode, check_encoding
+from isa_spec.coding import check_decode, check_encoding, plane_weights
 from isa_spec.errors import EmulationError, FormatError, SpecError
 from isa_spec.image import LayerRecord, Port, ProcessorImage, check_image
 from isa_spec.spec import ProcessorSpec
@@ -25,7 +25,7 @@ from isa_spec.stream import StreamContract
 
 FORMAT = "neuroproc-image"
 VERSION = 1
-EXTENSIONS = ("on-delivery",)
+EXTENSIONS = ("on-delivery", "leak")
 """Extensions that this version knows; an image that needs another is refused."""
 
 HEADER, CHECKSUM = "header.json", "checksum"
@@ -217,6 +217,8 @@ def _layer(entry: Any, where: str) -> LayerRecord:
         raise FormatError(f"{where}: a layer has exactly the keys {', '.join(sorted(names))}")
     contract = entry["contract"]
     if contract is not None:
+        if not isinstance(contract, dict):
+            raise FormatError(f"{where}: layer '{entry['name']}': contract = {contract!r}, allowed: a table, or null")
         contract = StreamContract.from_dict(contract, f"{where}: layer '{entry['name']}'")
     for key in names - {"contract"}:
         allowed: tuple[type, ...] = (str,) if key in ("name", "kind") else (int,)
@@ -237,8 +239,20 @@ def _check_stream(image: ProcessorImage, where: str) -> None:
             raise FormatError(f"{where}: layer '{record.name}' has lanes beyond the {image.n_neurons} neurons")
         if contract.interval != image.interval or image.latency is None:
             raise FormatError(f"{where}: layer '{record.name}' and the header disagree about the interval")
+        # No two tiles share a cycle; and who reads a map makes room for its tiles.
+        if not contract.tile_rows * contract.tile_cols <= contract.interval < 2**31:
+            raise FormatError(f"{where}: layer '{record.name}' has more tiles than cycles, or 2**31 cycles or more")
     if image.encoding is not None:
-        check_encoding(image.encoding, f"{where}: encoding")
+        encoding = check_encoding(image.encoding, f"{where}: encoding")
+        if encoding != image.encoding:
+            missing = min(set(encoding) - set(image.encoding))
+            raise FormatError(f"{where}: encoding = {image.encoding!r}, allowed: with every key, {missing} too")
+        n_planes = len(plane_weights(encoding))
+        frame = image.layers[0].contract if image.layers else None
+        if frame is not None and frame.channels % n_planes:
+            raise FormatError(
+                f"{where}: the input has {frame.channels} planes, the encoding makes {n_planes} of each channel"
+            )
     last = image.layers[-1].contract if image.layers else None
     if image.decode is not None and last is not None:
         check_decode(image.decode, last.channels * last.height * last.width, f"{where}: decode")

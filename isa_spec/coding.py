@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from isa_spec.errors import FormatError
+
+MAX_BITS = 16
+"""Most bit planes of a channel."""
+_ENCODINGS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "binary": (frozenset(), frozenset({"threshold"})),
+    "bitplanes": (frozenset({"bits"}), frozenset()),
+    "thermometer": (frozenset({"thresholds"}), frozenset()),
+}
+"""Required and optional keys of each encoding, beside its kind."""
 
 
 def check_encoding(entry: Any, where: str) -> dict[str, Any]:
@@ -16,19 +26,33 @@ def check_encoding(entry: Any, where: str) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        If the kind is unknown or a key is unknown or mistyped.
+        If the kind is unknown or a key is unknown, missing or mistyped.
     """
     encoding = {"kind": "binary"} if entry is None else entry
-    if not isinstance(encoding, Mapping) or encoding.get("kind") != "binary":
-        kind = encoding.get("kind") if isinstance(encoding, Mapping) else encoding
-        raise FormatError(f"{where}: encoding {kind!r} is not supported, allowed: 'binary'")
-    unknown = set(encoding) - {"kind", "threshold"}
-    if unknown:
-        raise FormatError(f"{where}: unknown key '{min(unknown)}', allowed: kind, threshold")
+    kind = encoding.get("kind") if isinstance(encoding, Mapping) else encoding
+    if not isinstance(encoding, Mapping) or not isinstance(kind, str) or kind not in _ENCODINGS:
+        raise FormatError(f"{where}: encoding {kind!r} is not supported, allowed: {', '.join(_ENCODINGS)}")
+    required, optional = _ENCODINGS[kind]
+    missing, unknown = required - set(encoding), set(encoding) - required - optional - {"kind"}
+    if missing or unknown:
+        state, key = ("missing", min(missing)) if missing else ("unknown", min(unknown))
+        allowed = ", ".join(["kind", *sorted(required | optional)])
+        raise FormatError(f"{where}: {state} key '{key}', encoding '{kind}' has {allowed}")
+    if kind == "bitplanes":
+        bits = encoding["bits"]
+        if type(bits) is not int or not 1 <= bits <= MAX_BITS:
+            raise FormatError(f"{where}: bits = {bits!r}, allowed: an integer in 1..{MAX_BITS}")
+        return {"kind": kind, "bits": bits}
+    if kind == "thermometer":
+        steps = encoding["thresholds"]
+        integers = isinstance(steps, list) and steps and all(type(step) is int for step in steps)
+        if not integers or any(low >= high for low, high in pairwise(steps)):
+            raise FormatError(f"{where}: thresholds = {steps!r}, allowed: a list of integers, each above the last")
+        return {"kind": kind, "thresholds": list(steps)}
     threshold = encoding.get("threshold", 1)
     if type(threshold) is not int:
         raise FormatError(f"{where}: threshold = {threshold!r}, allowed: an integer")
-    return {"kind": "binary", "threshold": threshold}
+    return {"kind": kind, "threshold": threshold}
 
 
 def check_decode(entry: Any, n_outputs: int, where: str) -> dict[str, Any]:
@@ -63,8 +87,54 @@ def check_decode(entry: Any, n_outputs: int, where: str) -> dict[str, Any]:
     return {"kind": "n-hot", "key": key.astype(int).tolist()}
 
 
-def to_planes(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
-    """0/1 planes of integer frames.
+def plane_weights(encoding: Mapping[str, Any]) -> tuple[int, ...]:
+    """What a spike in each plane of a channel is worth: the value of a channel is the sum over its planes.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    """
+    match encoding["kind"]:
+        case "bitplanes":
+            return tuple(2**bit for bit in range(encoding["bits"]))
+        case "thermometer":
+            return (1,) * len(encoding["thresholds"])
+    return (1,)
+
+
+def check_frames(encoding: Mapping[str, Any], frames: np.ndarray) -> None:
+    """Refuse frames that the encoding cannot carry.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    frames : int[n_frames, C, H, W]
+
+    Raises
+    ------
+    FormatError
+        If a value has more bits than the encoding, or is no integer.
+    """
+    if encoding["kind"] != "bitplanes":
+        return
+    bits = encoding["bits"]
+    if frames.dtype.kind not in "iub":
+        raise FormatError(f"frames of {frames.dtype}, allowed: integers; scale and round them before, as you mean it")
+    wrong = np.argwhere((frames < 0) | (frames >= 2**bits))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        words = ("frame", "channel", "row", "column")
+        at = ", ".join(f"{word} {number}" for word, number in zip(words, place, strict=True))
+        raise FormatError(
+            f"{at}: value {frames[place]}, allowed: 0..{2**bits - 1} (encoding 'bitplanes' of {bits} bits); "
+            "scale the frames or give the encoding more bits"
+        )
+
+
+def to_values(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
+    """What a network sees of integer frames: 0 or 1, ``0 .. 2**bits - 1``, or the number of thresholds reached.
 
     Parameters
     ----------
@@ -74,9 +144,56 @@ def to_planes(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    uint8[n_frames, C, H, W]
+    uint8 (binary) or int64[n_frames, C, H, W]
+
+    Raises
+    ------
+    FormatError
+        If a value has more bits than the encoding.
     """
-    return (np.asarray(frames) >= encoding["threshold"]).astype(np.uint8)
+    frames = np.asarray(frames)
+    match encoding["kind"]:
+        case "bitplanes":
+            check_frames(encoding, frames)
+            return frames.astype(np.int64)
+        case "thermometer":
+            values = np.zeros(frames.shape, np.int64)
+            for threshold in encoding["thresholds"]:
+                values += frames >= threshold
+            return values
+    return np.asarray(frames >= encoding["threshold"]).astype(np.uint8)
+
+
+def to_planes(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
+    """0/1 planes of integer frames; those of one channel lie next to each other.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    frames : int[n_frames, C, H, W]
+
+    Returns
+    -------
+    uint8[n_frames, C * n_planes, H, W]
+        Plane ``i`` of channel ``c`` is channel ``c * n_planes + i``, least bit or lowest threshold first.
+
+    Raises
+    ------
+    FormatError
+        If a value has more bits than the encoding.
+    """
+    frames = np.asarray(frames)
+    match encoding["kind"]:
+        case "bitplanes":
+            check_frames(encoding, frames)
+            planes = [frames >> bit & 1 for bit in range(encoding["bits"])]
+        case "thermometer":
+            planes = [frames >= threshold for threshold in encoding["thresholds"]]
+        case _:
+            planes = [frames >= encoding["threshold"]]
+    n_frames, channels, height, width = frames.shape
+    return np.stack(planes, axis=2).astype(np.uint8).reshape(n_frames, channels * len(planes), height, width)
 
 
 def to_classes(decode: Mapping[str, Any], outputs: np.ndarray) -> np.ndarray | None:

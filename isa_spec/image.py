@@ -14,7 +14,7 @@ from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
 
-ROLES = ("input", "unit", "relay", "clock", "gate", "serialiser")
+ROLES = ("input", "unit", "relay", "clock", "gate", "serialiser", "tap")
 """What a neuron is for; an image stores the index."""
 
 
@@ -313,7 +313,22 @@ def check_image(image: ProcessorImage) -> None:
                 used=int(uses.max()),
                 allowed=1,
             )
+    _check_fans(image)
     check_potentials(image)
+
+
+def _check_fans(image: ProcessorImage) -> None:
+    """Refuse neurons with more synapses than the processor lets arrive at one, or leave one."""
+    fans = (
+        ("max_fan_in", "arrive at", np.bincount(image.target, minlength=image.n_neurons)),
+        ("max_fan_out", "leave", np.diff(image.row_start)),
+    )
+    for limit, verb, fan in fans:
+        allowed, used = getattr(image.spec, limit), int(fan.max(initial=0))
+        if allowed is not None and used > allowed:
+            found = f"{used} synapses {verb} neuron {np.argmax(fan)}, allowed {allowed} ({limit} of profile "
+            remedy = f"{image.spec.name}); use fewer, or a profile that allows more"
+            raise ResourceError(found + remedy, limit=limit, used=used, allowed=allowed)
 
 
 def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
@@ -322,9 +337,10 @@ def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     lowest, highest : int64[n_neurons], potential units
-        Without a floor `lowest` covers a single cycle only: it then falls without end.
+        Without a floor `lowest` covers a single cycle only: without leak it then falls without end.
 
-    Source: ours; resting potentials lie in floor .. threshold - 1 (0 is always possible).
+    Source: ours; resting potentials lie in floor .. threshold - 1 (0 is always possible), and where potentials leak
+    every cycle starts from 0.
     """
     charge_in = np.zeros(image.n_neurons, np.int64)
     charge_out = np.zeros(image.n_neurons, np.int64)
@@ -333,10 +349,17 @@ def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
     for port in image.inputs:
         charge_in[port.neuron] += max(image.spec.input_max, 0)
         charge_out[port.neuron] += min(image.spec.input_min, 0)
+    if image.spec.leak == "all":
+        return charge_out, charge_in
     return (
         (image.spec.potential_floor or 0) + charge_out,
         np.maximum(image.threshold.astype(np.int64) - 1, 0) + charge_in,
     )
+
+
+def signed_bits(lowest: int, highest: int) -> int:
+    """Smallest two's complement width that holds ``lowest .. highest``, 0 among them."""
+    return max(~min(lowest, 0), highest).bit_length() + 1
 
 
 def check_potentials(image: ProcessorImage) -> None:
@@ -352,8 +375,7 @@ def check_potentials(image: ProcessorImage) -> None:
     wrong = np.flatnonzero((lowest < -room) | (highest >= room))
     if len(wrong):
         neuron = wrong[0]
-        worst = max(-int(lowest[neuron]), int(highest[neuron]) + 1)
-        needed = (worst - 1).bit_length() + 1
+        needed = signed_bits(int(lowest[neuron]), int(highest[neuron]))
         raise ResourceError(
             f"neuron {neuron} can reach {lowest[neuron]}..{highest[neuron]}, which needs {needed} bits, "
             f"allowed {image.spec.potential_bits} (potential_bits of profile {image.spec.name}); "

@@ -45,6 +45,10 @@ class ProcessorSpec:
         None is unlimited.
     evaluation : str
         ``every-cycle`` or ``on-delivery``.
+    max_fan_in, max_fan_out : int or None
+        Most synapses onto one neuron, and from one; None is unlimited.
+    leak : str
+        ``none``, or ``all``: potentials do not outlive their cycle.
 
     Source: isa_spec/processor.toml, `parameter`.
     """
@@ -64,13 +68,16 @@ class ProcessorSpec:
     max_neurons: int | None
     max_synapses: int | None
     evaluation: str
+    max_fan_in: int | None = None
+    max_fan_out: int | None = None
+    leak: str = "none"
 
     def __post_init__(self) -> None:
         check_parameters(self.to_dict(), f"profile '{self.name}'")
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all fields but the description: ``sha256:...``."""
+        """SHA-256 of `to_dict` without the description: ``sha256:...``."""
         entry = self.to_dict()
         del entry["description"]
         text = json.dumps(entry, sort_keys=True, separators=(",", ":"))
@@ -83,8 +90,9 @@ class ProcessorSpec:
         return tuple(name for name, entry in tables.items() if getattr(self, entry["parameter"]) == entry["value"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary of all fields, for a header; None stands for no limit."""
-        return asdict(self)
+        """Plain dictionary, for a header; None stands for no limit. An optional parameter is there if it is set."""
+        default = _optional_defaults()
+        return {key: value for key, value in asdict(self).items() if key not in default or value != default[key]}
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any], where: str) -> ProcessorSpec:
@@ -108,10 +116,10 @@ class ProcessorSpec:
             if key not in names:
                 raise SpecError(f"{place(where, key)} is an unknown key, allowed: {', '.join(names)}")
         for key in names:
-            if key not in entry:
+            if key not in entry and key not in _optional_defaults():
                 raise SpecError(f"{place(where, key)} is missing; add it")
         check_parameters(entry, where)
-        return cls(**entry)
+        return cls(**(_optional_defaults() | dict(entry)))
 
 
 def check_parameters(entry: Mapping[str, Any], where: str) -> None:
@@ -120,7 +128,7 @@ def check_parameters(entry: Mapping[str, Any], where: str) -> None:
     Parameters
     ----------
     entry : dict
-        All fields of a `ProcessorSpec`.
+        All fields of a `ProcessorSpec`; optional ones may be missing.
     where : str
         Place of the entry, for messages.
 
@@ -129,6 +137,7 @@ def check_parameters(entry: Mapping[str, Any], where: str) -> None:
     SpecError
         With the place, the value and what is allowed.
     """
+    entry = _optional_defaults() | dict(entry)
     for key in _LABELS:
         if not isinstance(entry[key], str) or (key == "name" and not entry[key].strip()):
             raise SpecError(f"{place(where, key)} = {entry[key]!r}, allowed: text")
@@ -147,10 +156,10 @@ def check_parameters(entry: Mapping[str, Any], where: str) -> None:
         )
     floor, bits = entry["potential_floor"], entry["potential_bits"]
     widest = processor_tables().parameter["potential_bits"]["maximum"]
-    if floor is None and bits != widest:
+    if floor is None and entry["leak"] == "none" and bits != widest:
         raise SpecError(
             f"{place(where, 'potential_bits')} = {bits}, allowed: {widest} without a potential_floor, "
-            "for nothing bounds the potential from below; set a floor"
+            "for nothing bounds the potential from below; set a floor, or let potentials leak"
         )
     lowest, highest = floor or 0, max(entry["threshold_max"] - 1, 0)
     room = 1 << (bits - 1)
@@ -159,6 +168,15 @@ def check_parameters(entry: Mapping[str, Any], where: str) -> None:
             f"{place(where, 'potential_bits')} = {bits} holds {-room}..{room - 1}, needed: the resting potentials "
             f"{lowest}..{highest} (potential_floor .. threshold_max - 1); widen it"
         )
+
+
+@cache
+def _optional_defaults() -> dict[str, Any]:
+    """Parameters that are left out while they have their default, and that default."""
+    optional = {name: entry for name, entry in processor_tables().parameter.items() if entry.get("optional", False)}
+    return {
+        name: None if entry["default"] == entry.get("none") else entry["default"] for name, entry in optional.items()
+    }
 
 
 @cache

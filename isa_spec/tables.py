@@ -42,6 +42,7 @@ _SCHEMAS: Mapping[str, Schema] = {
         "minimum": Key("integer", required=False),
         "maximum": Key("integer", required=False),
         "choices": Key("list", required=False, items=_TEXT),
+        "optional": Key("boolean", required=False),
         "unit": _TEXT,
         "fixed_by": Key("text", choices=FIXED_BY),
         "meaning": _TEXT,

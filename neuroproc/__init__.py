@@ -12,6 +12,7 @@ from neuroproc.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from compiler.cost import Cost, cost_of
+    from compiler.dead import find_dead, remove_dead
     from compiler.emit import compile_network
     from compiler.evaluate import evaluate
     from compiler.network import LayeredNetwork
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from neuroproc.classification import classify
     from neuroproc.cli.demo import demo
     from neuroproc.cli.verify import verify
-    from neuroproc.measures import count
     from neuroproc.formats.frames import read_frames, read_labels
     from neuroproc.formats.images import load_image, save_image
     from neuroproc.formats.spikes import read_spikes, write_spikes
     from neuroproc.host import encode_frames
+    from neuroproc.measures import count
     from neuroproc.probe import PotentialProbe, SpikeProbe
     from neuroproc.processor import Processor
 
@@ -56,6 +57,7 @@ _HOME = {
     "demo": "neuroproc.cli.demo",
     "encode_frames": "neuroproc.host",
     "evaluate": "compiler.evaluate",
+    "find_dead": "compiler.dead",
     "legal_unrolls": "compiler.plan",
     "load_image": "neuroproc.formats.images",
     "load_network": "compiler.network_file",
@@ -65,6 +67,7 @@ _HOME = {
     "read_frames": "neuroproc.formats.frames",
     "read_labels": "neuroproc.formats.frames",
     "read_spikes": "neuroproc.formats.spikes",
+    "remove_dead": "compiler.dead",
     "save_image": "neuroproc.formats.images",
     "to_networkx": "compiler.views",
     "verify": "neuroproc.cli.verify",
@@ -93,6 +96,7 @@ __all__ = [
     "demo",
     "encode_frames",
     "evaluate",
+    "find_dead",
     "legal_unrolls",
     "load_image",
     "load_network",
@@ -102,6 +106,7 @@ __all__ = [
     "read_frames",
     "read_labels",
     "read_spikes",
+    "remove_dead",
     "save_image",
     "to_networkx",
     "verify",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isa_spec.coding import to_classes
+from isa_spec.coding import check_frames, to_classes
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
 from neuroproc.host import MapReader, encode_frames, input_contract
@@ -90,18 +90,21 @@ def classify(
     ------
     EmulationError
         If there are no frames, or frames or labels do not fit.
+    FormatError
+        If the encoding cannot carry the frames' values.
     """
-    begin = time.perf_counter()
     contract = input_contract(image)
     output = image.layers[-1].contract
     assert output is not None  # an image with an input contract has one for every layer
     assert image.latency is not None
     if not len(frames):
         raise EmulationError("no frames to classify")
+    check_frames(image.encoding or {}, frames)
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{len(labels)} labels for {len(frames)} frames")
     reader = MapReader(output, len(frames))
     processor = Processor(image, engine=engine)
+    begin = time.perf_counter()  # loading an engine is not emulation
     processor.inject(image.start)
     chunk = max(1, CHUNK_CYCLES // contract.interval)
     total = image.latency + (len(frames) - 1) * contract.interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isa_spec.coding import to_planes
+from isa_spec.coding import plane_weights, to_planes
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
@@ -39,12 +39,15 @@ def encode_frames(image: ProcessorImage, frames: np.ndarray, first: int = 0) -> 
     ------
     EmulationError
         If the shape is not that of the network's input.
+    FormatError
+        If the encoding cannot carry their values.
     """
     contract = input_contract(image)
-    shape = (contract.channels, contract.height, contract.width)
+    encoding = image.encoding or {}
+    shape = (contract.channels // len(plane_weights(encoding)), contract.height, contract.width)
     if frames.ndim != 4 or frames.shape[1:] != shape:
         raise EmulationError(f"frames of shape {list(frames.shape)}, allowed: [n_frames, {', '.join(map(str, shape))}]")
-    frame, c, y, x = np.nonzero(to_planes(image.encoding or {}, frames))
+    frame, c, y, x = np.nonzero(to_planes(encoding, frames))
     cycle = contract.cycles()[y, x] + (frame + first) * contract.interval
     return SpikeEvents.of(cycle, contract.lanes()[c, y, x])
 

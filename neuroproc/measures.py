@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isa_spec.image import ROLES, ProcessorImage, potential_bounds
+from isa_spec.image import ROLES, ProcessorImage, potential_bounds, signed_bits
 
 
 def count(image: ProcessorImage) -> dict[str, Any]:
@@ -14,11 +14,14 @@ def count(image: ProcessorImage) -> dict[str, Any]:
 
     A layer's synapses are those that arrive at its neurons; ``unrolled`` is one neuron per value and one synapse per
     use of a non-zero weight, without clocks; ``latency`` and ``initiation_interval`` are in cycles.
+    ``potential_range`` holds every sum that can be reached, ``potential_bits`` is the smallest two's complement width
+    for it: None where nothing bounds a potential from below.
     """
     n_layers = max(len(image.layers), 1)
     per_role = np.zeros((n_layers, len(ROLES)), np.int64)
     np.add.at(per_role, (image.layer, image.role), 1)
     arriving = np.bincount(image.layer[image.target], minlength=n_layers)
+    ranges = _potential_ranges(image, n_layers)
     layers = [
         {
             "name": record.name,
@@ -30,10 +33,12 @@ def count(image: ProcessorImage) -> dict[str, Any]:
             "unrolled_neurons": record.unrolled_neurons,
             "unrolled_synapses": record.unrolled_synapses,
             "roles": {role: int(number) for role, number in zip(ROLES, roles, strict=True) if number},
+            "potential_range": list(reached[:2]),
+            "potential_bits": None if reached[2] else signed_bits(*reached[:2]),
         }
-        for record, roles, synapses in zip(image.layers, per_role, arriving, strict=False)
+        for record, roles, synapses, reached in zip(image.layers, per_role, arriving, ranges, strict=False)
     ]
-    lowest, highest = potential_bounds(image)
+    lowest, highest = min(low for low, _, _ in ranges), max(high for _, high, _ in ranges)
     return {
         "neurons": image.n_neurons,
         "synapses": image.n_synapses,
@@ -44,7 +49,8 @@ def count(image: ProcessorImage) -> dict[str, Any]:
         "max_delay": image.max_delay,
         "latency": image.latency,
         "initiation_interval": image.interval,
-        "potential_range": [int(lowest.min(initial=0)), int(highest.max(initial=0))],
+        "potential_range": [lowest, highest],
+        "potential_bits": None if any(endless for _, _, endless in ranges) else signed_bits(lowest, highest),
         "profile": image.spec.name,
         "profile_digest": image.spec.digest,
         "source_digest": image.source_digest,
@@ -53,3 +59,13 @@ def count(image: ProcessorImage) -> dict[str, Any]:
         "outputs": len(image.outputs),
         "layers": layers,
     }
+
+
+def _potential_ranges(image: ProcessorImage, n_layers: int) -> list[tuple[int, int, bool]]:
+    """Lowest and highest sum that any neuron of each layer can reach in one cycle; whether it can fall without end."""
+    lowest, highest = potential_bounds(image)
+    low, high = np.zeros((2, n_layers), np.int64)
+    np.minimum.at(low, image.layer, lowest)
+    np.maximum.at(high, image.layer, highest)
+    endless = (low < 0) & (image.spec.potential_floor is None and image.spec.leak == "none")
+    return list(zip(low.tolist(), high.tolist(), endless.tolist(), strict=True))

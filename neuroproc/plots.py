@@ -14,9 +14,7 @@ FORMATS = ("svg", "png", "pdf")
 SYNAPSES, NEURONS, REFERENCE = "#1f6f8b", "#d1495b", "#6b7280"
 
 
-def plot_trade(
-    path: str | Path, title: str, folds: Sequence[Mapping[str, Any]], reference: Mapping[str, int]
-) -> None:
+def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]], reference: Mapping[str, int]) -> None:
     """Draw neurons and synapses against cycles per frame, beside the parameters and the plain spatial network.
 
     Parameters
@@ -79,7 +77,7 @@ def plot_trade(
         )
     axes.set(xscale="log", yscale="log", xlabel="cycles per frame", title=f"{title}: what each unroll costs")
     low = min(fold["neurons"] for fold in ordered)
-    axes.set_ylim(low / 2.2, max(reference["unrolled_synapses"], max(f["synapses"] for f in ordered)) * 2)
+    axes.set_ylim(low / 2.2, max(reference["unrolled_synapses"], *(fold["synapses"] for fold in ordered)) * 2)
     axes.grid(which="major", color="#e5e7eb", lw=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

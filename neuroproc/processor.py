@@ -25,7 +25,7 @@ from neuroproc.state import (
 )
 
 ENGINES = ("auto", "reference", "event")
-EXTENSIONS = ("on-delivery",)
+EXTENSIONS = ("on-delivery", "leak")
 """Extensions that the engines have."""
 LAST_CYCLE = 2**62
 """No run goes beyond: the cycle in which a spike arrives must be a number, too."""

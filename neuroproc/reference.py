@@ -32,8 +32,10 @@ def deliver(in_flight: dict[int, Charges], inputs: list[tuple[int, int]], cycle:
     return charges
 
 
-def integrate(potential: list[int], charges: Charges) -> None:
-    """Add what was delivered, in full width."""
+def integrate(potential: list[int], charges: Charges, leak: str) -> None:
+    """Add what was delivered, in full width; where potentials leak, to nothing."""
+    if leak == "all":
+        potential[:] = [0] * len(potential)
     for neuron, charge in charges.items():
         potential[neuron] += charge
 
@@ -98,6 +100,7 @@ class ReferenceEngine:
     def __init__(self, image: ProcessorImage) -> None:
         self._evaluation = image.spec.evaluation
         self._floor = image.spec.potential_floor
+        self._leak = image.spec.leak
         self._threshold: list[int] = image.threshold.tolist()
         self._tracks_touch = tracks_touch(image)
         self._synapses: list[list[tuple[int, int, int]]] = [[] for _ in range(image.n_neurons)]
@@ -168,7 +171,7 @@ class ReferenceEngine:
         neurons: list[int] = []
         while self.cycle < end:
             charges = deliver(self._in_flight, given.get(self.cycle, []), self.cycle)
-            integrate(self._potential, charges)
+            integrate(self._potential, charges, self._leak)
             fired = compare(self._potential, self._threshold, charges, self._evaluation)
             reset(self._potential, fired, self._floor)
             propagate(self._in_flight, fired, self._synapses, self.cycle)

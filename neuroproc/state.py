@@ -92,8 +92,10 @@ def tracks_touch(image: ProcessorImage) -> bool:
 
 
 def falls_without_end(image: ProcessorImage) -> bool:
-    """Whether only the length of a run keeps potentials above `LOWEST`: no floor, or one out of sight."""
+    """Whether only the length of a run keeps potentials above `LOWEST`: no floor, or one out of sight, and no leak."""
     floor = image.spec.potential_floor
+    if image.spec.leak == "all":
+        return False
     return floor is None or floor - steepest_fall(image) < LOWEST
 
 
@@ -136,7 +138,7 @@ def check_state(image: ProcessorImage, digest: str, state: ProcessorState) -> No
         raise EmulationError(f"state, potential: {len(state.potential)} entries, expected {n_neurons}")
     if not 0 <= state.cycle <= 2**62:
         raise EmulationError(f"state, cycle: {state.cycle}, allowed 0 and above")
-    floor = -state.cycle * steepest_fall(image) if falls_without_end(image) else image.spec.potential_floor
+    floor = _lowest_rest(image, state.cycle)
     highest = np.maximum(image.threshold.astype(np.int64) - 1, 0)
     _refuse("potential", state.potential, (state.potential < floor) | (state.potential > highest))
     _refuse("ahead", pending.ahead, (pending.ahead < 0) | (pending.ahead >= image.max_delay))
@@ -148,6 +150,15 @@ def check_state(image: ProcessorImage, digest: str, state: ProcessorState) -> No
     if any(a >= b for a, b in itertools.pairwise(place)):
         raise EmulationError("state, pending: entries are not sorted by cycle and neuron, or one occurs twice")
     _refuse("input_cycle", inputs.cycle, inputs.cycle < state.cycle)
+
+
+def _lowest_rest(image: ProcessorImage, cycle: int) -> int:
+    """Lowest potential that a run of so many cycles can leave."""
+    floor = image.spec.potential_floor
+    if image.spec.leak == "all":
+        fall = -steepest_fall(image)  # of one cycle, from 0
+        return fall if floor is None else max(floor, fall)
+    return -cycle * steepest_fall(image) if floor is None or falls_without_end(image) else floor
 
 
 def _refuse(name: str, values: np.ndarray, wrong: np.ndarray) -> None:

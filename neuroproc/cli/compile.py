@@ -6,20 +6,25 @@ import argparse
 import json
 import sys
 
-from compiler.cost import Cost, cost_of
+from compiler.cost import CONTROL, Cost, cost_of
+from compiler.dead import DeadMatter, find_dead, remove_dead
 from compiler.emit import emit
 from compiler.network import LayeredNetwork
 from compiler.network_file import load_network
-from compiler.plan import FoldPlan, Tile
+from compiler.plan import CLEARINGS, FoldPlan, Tile
 from compiler.schedule import Schedule, make_schedule
 from compiler.search import WORDS, Bounds, Option, all_options, best_option
+from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image
 from neuroproc.formats.files import write_atomically
+from neuroproc.measures import count
 
 EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np16 --unroll 1x1"
+MOST_SHOWN = 8
+"""Dead channels that a line names."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +55,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=False,
         help="silence every layer in the slots that carry none of its values: some neurons more, far fewer spikes",
     )
+    parser.add_argument(
+        "--clearing",
+        default="auto",
+        choices=CLEARINGS,
+        help="how units forget a slot: leak (no cost, slots of one cycle) if the profile has it, else floor (a charge "
+        "down to it), else force (a charge that makes all fire) (default: auto, the first that the profile has)",
+    )
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="leave out channels that never fire, always fire or are not heard; the answers stay the same",
+    )
     parser.add_argument("--report", metavar="FILE", help="write the table as JSON, too")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Compile; print the cost by layer."""
-    network = load_network(args.network)
+    given = load_network(args.network)
+    network = remove_dead(given) if args.prune else given
+    dead = find_dead(given)
     spec = load_profile(args.profile)
     plan, chosen = _plan(args, network, spec)
     schedule = make_schedule(network, spec, plan)
@@ -64,12 +83,14 @@ def execute(args: argparse.Namespace) -> int:
     put_image(args.output, image)
     if args.report:
         with write_atomically(args.report) as file:
-            file.write(json.dumps(report(schedule, cost), indent=2).encode() + b"\n")
+            entry = {**report(schedule, cost), **image_report(image), "dead": [vars(layer) for layer in dead.layers]}
+            file.write(json.dumps(entry, indent=2).encode() + b"\n")
     # What is said goes aside where the image itself is what comes out.
     said = sys.stderr if args.output == STANDARD else sys.stdout
     print(cost_table(schedule, cost), file=said)
-    if chosen:
-        print(chosen, file=said)
+    for note in (chosen, bits_note(image), *dead_notes(dead), prune_note(given, network) if args.prune else ""):
+        if note:
+            print(note, file=said)
     return 0
 
 
@@ -77,11 +98,11 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
     """Plan that the arguments ask for, and what is to be said of the choice."""
     bounds = Bounds(args.max_neurons, args.max_synapses, args.max_cycles)
     if args.unroll != "auto":
-        plan = FoldPlan(args.unroll or network.input_shape[1:], args.gate, dict(args.tile))
+        plan = FoldPlan(args.unroll or network.input_shape[1:], args.gate, dict(args.tile), args.clearing)
         if bounds.given():
             best_option([Option(plan, cost_of(make_schedule(network, spec, plan)))], bounds)
         return plan, ""
-    choice = best_option(all_options(network, spec, args.gate), bounds)
+    choice = best_option(all_options(network, spec, args.gate, args.clearing), bounds)
     binding = ", ".join(f"--max-{'cycles' if name == 'interval' else name}" for name in choice.binding)
     held = f"; held back by {binding}" if binding else ""
     return choice.option.plan, f"chosen for the fewest {WORDS[choice.minimised]}{held}"
@@ -135,8 +156,8 @@ def cost_table(schedule: Schedule, cost: Cost) -> str:
     whole = " (the whole frame: not folded)" if schedule.plan.unroll == schedule.network.input_shape[1:] else ""
     return (
         f"{table(head, rows)}\n"
-        f"unroll {tile}{whole}, profile {schedule.spec.name}: a frame every {cost.interval:,} cycles, "
-        f"decided after {cost.latency:,}"
+        f"unroll {tile}{whole}, profile {schedule.spec.name}, clearing {schedule.clearing}: "
+        f"a frame every {cost.interval:,} cycles, decided after {cost.latency:,}"
     )
 
 
@@ -144,12 +165,59 @@ def report(schedule: Schedule, cost: Cost) -> dict[str, object]:
     """The table for machines."""
     return {
         "network": schedule.network.name,
-        "source_digest": schedule.network.digest,
+        "source_digest": schedule.network.source_digest,
         "profile": schedule.spec.name,
         "unroll": list(schedule.plan.unroll),
+        "clearing": schedule.clearing,
         "neurons": cost.neurons,
         "synapses": cost.synapses,
         "latency": cost.latency,
         "initiation_interval": cost.interval,
         "layers": [{**vars(layer), "roles": dict(layer.roles), "neurons": layer.neurons} for layer in cost.layers],
     }
+
+
+def image_report(image: ProcessorImage) -> dict[str, object]:
+    """What only the emitted image tells, for machines."""
+    measures = count(image)
+    return {"prune": measures["options"]["prune"], "potential_bits": measures["potential_bits"]}
+
+
+def bits_note(image: ProcessorImage) -> str:
+    """The width that the proof against overflow implies, for the units alone."""
+    measures = count(image)
+    units = [layer for layer in measures["layers"] if layer["kind"] not in ("input", CONTROL) and layer["neurons"]]
+    if any(layer["potential_bits"] is None for layer in units):
+        return "potentials fall without end: the processor has no floor"
+    widest = max(units, key=lambda layer: layer["potential_bits"], default=None)
+    if widest is None:
+        return ""
+    return f"potentials of units fit {widest['potential_bits']} bits (layer '{widest['name']}' needs them)"
+
+
+def dead_notes(dead: DeadMatter) -> list[str]:
+    """One line for each layer that has dead channels."""
+    notes = []
+    for layer in dead.layers:
+        kinds = (("never fire", layer.never), ("always fire", layer.always), ("are not heard", layer.unheard))
+        found = ", ".join(f"{len(numbers)} {what} ({_some(numbers)})" for what, numbers in kinds if numbers)
+        notes.append(f"layer '{layer.name}': of {layer.n_channels} channels {found}")
+    return notes
+
+
+def _some(numbers: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, numbers[:MOST_SHOWN]))
+    return shown + (", ..." if len(numbers) > MOST_SHOWN else "")
+
+
+def prune_note(given: LayeredNetwork, network: LayeredNetwork) -> str:
+    """What pruning took away."""
+    sizes = []
+    for one in (given, network):
+        units = [layer for layer in one.layers if layer.spikes]
+        sizes.append((sum(layer.n_parameters for layer in one.layers), sum(one.shapes[unit.name][0] for unit in units)))
+    (parameters, channels), (fewer_parameters, fewer_channels) = sizes
+    return (
+        f"pruned: {parameters - fewer_parameters:,} of {parameters:,} parameters, "
+        f"{channels - fewer_channels:,} of {channels:,} channels"
+    )

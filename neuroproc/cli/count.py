@@ -23,19 +23,31 @@ def execute(args: argparse.Namespace) -> int:
     if args.json:
         print_json(measures)
         return 0
-    head = ["layer", "kind", "parameters", "unrolled: neurons", "synapses", "folded: neurons", "synapses", "by role"]
+    head = [
+        "layer",
+        "kind",
+        "parameters",
+        "unrolled: neurons",
+        "synapses",
+        "folded: neurons",
+        "synapses",
+        "potential: bits",
+        "by role",
+    ]
     keys = ("parameters", "unrolled_neurons", "unrolled_synapses", "neurons", "synapses")
     rows = [
         [
             layer["name"],
             layer["kind"],
             *(layer[key] for key in keys),
+            layer["potential_bits"],
             " ".join(f"{n} {r}" for r, n in layer["roles"].items()),
         ]
         for layer in measures["layers"]
     ]
-    rows.append(["total", "", *(measures[key] for key in keys), ""])
+    rows.append(["total", "", *(measures[key] for key in keys), measures["potential_bits"], ""])
     print(table(head, rows))
-    for key in ("profile", "max_delay", "latency", "initiation_interval", "potential_range", "source_digest"):
+    facts = ("profile", "max_delay", "latency", "initiation_interval", "potential_range", "potential_bits")
+    for key in (*facts, "source_digest"):
         print(f"{key.replace('_', ' ')}: {measures[key]}")
     return 0

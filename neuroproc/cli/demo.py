@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ def summary(results: list[dict[str, Any]]) -> str:
         for r in results
     ]
     kinds = ", ".join(layer.name for layer in network.layers)
+    net, data = shlex.quote(str(NETWORK)), shlex.quote(str(FRAMES))
     return "\n".join([
         f"{network.name}: {shape} frames, {kinds}; {parameters:,} parameters, profile {PROFILE}",
         f"{len(read_labels(FRAMES))} frames, back to back; the unroll is the tile that is processed at once",
@@ -93,8 +95,8 @@ def summary(results: list[dict[str, Any]]) -> str:
         table(head, rows),
         "",
         "the same by hand, for one fold:",
-        f"  neuroproc compile {NETWORK} -o digits.npi --profile {PROFILE} --unroll 1x1",
+        f"  neuroproc compile {net} -o digits.npi --profile {PROFILE} --unroll 1x1",
         "  neuroproc count digits.npi",
-        f"  neuroproc classify digits.npi {FRAMES} --labels {FRAMES}",
-        f"  neuroproc verify {NETWORK} digits.npi {FRAMES}",
+        f"  neuroproc classify digits.npi {data} --labels {data}",
+        f"  neuroproc verify {net} digits.npi {data}",
     ])  # fmt: skip

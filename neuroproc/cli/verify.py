@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.dead import remove_dead
 from compiler.evaluate import evaluate
 from compiler.layers import Flatten
 from compiler.network import INPUT, LayeredNetwork
@@ -72,7 +73,7 @@ def verify(
     ----------
     network : LayeredNetwork
     image : ProcessorImage
-        Compiled from this very network.
+        Compiled from this very network; if pruned, it is held against the network without its dead matter.
     frames : int[n_frames, C, H, W]
     engine : str
         As for `Processor`.
@@ -88,11 +89,13 @@ def verify(
     FormatError
         If the encoding cannot carry their values.
     """
-    if image.source_digest != network.digest:
+    if image.source_digest != network.source_digest:
         raise NetworkError(
             f"the image was compiled from another network ({image.source_digest[:19]}...) than '{network.name}' "
-            f"({network.digest[:19]}...); compile it again"
+            f"({network.source_digest[:19]}...); compile it again"
         )
+    if image.options.get("prune") and not network.pruned_from:
+        network = remove_dead(network)
     if not len(frames):
         raise EmulationError("no frames to verify")
     input_contract(image)

@@ -31,7 +31,7 @@ def _signature(potential: Any, touched: Any) -> tuple[Any, ...]:
     tables = (v, potential, i8s, i8s, i8s, u4s, i4s)
     state, far = (v, v, touched, i8s, i8s, i8s), (i8, i8s, i4s, i8s)
     inputs, log = (i8s, i4s, i8s), (u1s, i8, i8s, i4s, i8s)
-    return i8, i8, i8, types.boolean, *tables, *state, *far, *inputs, *log
+    return i8, i8, i8, types.boolean, types.boolean, *tables, *state, *far, *inputs, *log
 
 
 _TOUCHED = types.Array(types.uint8, 1, "C")
@@ -48,6 +48,7 @@ def run_cycles(
     end: int,
     work_limit: int,
     always: bool,
+    leaks: bool,
     threshold: np.ndarray,
     floor: int,
     segment_row: np.ndarray,
@@ -83,7 +84,7 @@ def run_cycles(
     ----------
     cycle, end : int64, cycles
     work_limit : int64
-    always : bool
+    always, leaks : bool
     threshold .. weight
         Fields of `KernelTables`.
     potential : int32 or int64[n_neurons], potential units
@@ -125,6 +126,8 @@ def run_cycles(
     n_logged = 0
     next_input = 0
     work = 0
+    # The cycle whose potentials are in `potential`: the last in which anything happened.
+    latest = cycle - 1
     while cycle < end:
         if flying == 0 and not always:
             # Nothing can happen before the next input, or before far charge comes near.
@@ -174,6 +177,9 @@ def run_cycles(
         if not active:
             cycle += 1
             continue
+        if leaks:
+            potential[:] = 0
+        latest = cycle
         work += n_neurons + waiting[slot]
         flying -= waiting[slot]
         waiting[slot] = 0
@@ -241,6 +247,9 @@ def run_cycles(
                     if touched is not None:
                         touched[to_base + target[synapse]] = 1
         cycle += 1
+    if leaks and latest < cycle - 1:
+        # Forgotten in the idle cycles since.
+        potential[:] = 0
     totals[0], totals[1], totals[2] = flying, n_far, far_first
     return cycle, n_logged
 
@@ -283,6 +292,7 @@ class EventEngine:
         self._fixed: tuple[Any, ...] = (
             work_limit,
             tables.always,
+            tables.leaks,
             tables.threshold,
             dtype.type(tables.floor),
             tables.segment_row,

@@ -41,6 +41,8 @@ class KernelTables:
         Whether neurons are compared only when something reached them.
     always : bool
         Whether a neuron may fire though nothing reached it, so that no cycle is idle.
+    leaks : bool
+        Whether every cycle starts at potential 0.
     """
 
     n_slots: int
@@ -54,6 +56,7 @@ class KernelTables:
     weight: np.ndarray
     tracks_touch: bool
     always: bool
+    leaks: bool
 
 
 def prepare(image: ProcessorImage, max_slots: int = MAX_SLOTS) -> KernelTables:
@@ -77,7 +80,8 @@ def prepare(image: ProcessorImage, max_slots: int = MAX_SLOTS) -> KernelTables:
         n_slots=n_slots,
         n_far=int(np.count_nonzero(delay >= n_slots)),
         threshold=image.threshold.astype(dtype),
-        floor=int(np.iinfo(dtype).min) if floor is None else floor,
+        # Where potentials leak, a floor may be out of reach of a narrow type.
+        floor=int(np.iinfo(dtype).min) if floor is None else max(floor, int(np.iinfo(dtype).min)),
         segment_row=np.searchsorted(first, image.row_start).astype(np.int64),
         segment_delay=delay[first].astype(np.int64),
         segment_begin=np.append(first, image.n_synapses).astype(np.int64),
@@ -85,6 +89,7 @@ def prepare(image: ProcessorImage, max_slots: int = MAX_SLOTS) -> KernelTables:
         weight=image.weight.astype(np.int32),
         tracks_touch=tracks_touch(image),
         always=image.spec.evaluation == "every-cycle" and bool(np.any(image.threshold <= 0)),
+        leaks=image.spec.leak == "all",
     )
 
 

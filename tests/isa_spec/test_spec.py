@@ -23,7 +23,7 @@ from isa_spec.tables import processor_tables
 
 
 def test_shipped_profiles():
-    names = ("np8", "np16", "research", "risp1", "risp1+", "risp7", "risp15+", "risp127", "risp255+")
+    names = ("np8", "np16", "np16-leak", "research", "risp1", "risp1+", "risp7", "risp15+", "risp127", "risp255+")
     assert profile_names() == names
     for name in names:
         spec = load_profile(name)
@@ -117,9 +117,15 @@ def star(spec, fan_in):
     weight = spec.weight_max if abs(spec.weight_max) >= abs(spec.weight_min) else spec.weight_min
     sources = np.arange(1, n)
     return build_image(
-        spec, [spec.threshold_max] + [1] * fan_in, sources, np.zeros(fan_in, int), np.full(fan_in, weight), np.ones(fan_in, int),
-        inputs=[Port("i0", 0)], outputs=[],
-    )  # fmt: skip
+        spec,
+        [spec.threshold_max] + [1] * fan_in,
+        sources,
+        np.zeros(fan_in, int),
+        np.full(fan_in, weight),
+        np.ones(fan_in, int),
+        inputs=[Port("i0", 0)],
+        outputs=[],
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in profile_names() if name.startswith("risp")])
@@ -164,6 +170,9 @@ CONTRADICTIONS = [
     ({"potential_bits": 65}, "potential_bits"),
     ({"evaluation": "lazy"}, "evaluation"),
     ({"evaluation": None}, "evaluation"),
+    ({"leak": "some"}, "leak"),
+    ({"leak": True}, "leak"),
+    ({"leak": None}, "leak"),
     ({"max_delay": 0}, "max_delay"),
     ({"max_delay": -1}, "max_delay"),
     ({"max_delay": "unlimited"}, "max_delay"),
@@ -265,8 +274,8 @@ def test_from_dict_wants_a_table(entry):
 @pytest.mark.error
 def test_from_dict_wants_exactly_the_fields():
     entry = load_profile("np8").to_dict()
-    with pytest.raises(SpecError, match=r"header: profile\.leak is an unknown key"):
-        ProcessorSpec.from_dict(entry | {"leak": 1}, "header: profile")
+    with pytest.raises(SpecError, match=r"header: profile\.colour is an unknown key"):
+        ProcessorSpec.from_dict(entry | {"colour": 1}, "header: profile")
     for key in entry:
         less = {name: value for name, value in entry.items() if name != key}
         with pytest.raises(SpecError, match=rf"header: profile\.{key} is missing"):
@@ -283,6 +292,26 @@ def test_the_digest_is_that_of_the_limits():
     digests = {spec.digest, *(replace(spec, **change).digest for change in changes)}
     assert len(digests) == len(changes) + 1
     assert len({load_profile(name).digest for name in profile_names()}) == len(profile_names())
+
+
+def test_an_optional_parameter_is_not_mentioned_while_it_has_its_default():
+    """So digests and headers of processors without it are those from before there was one."""
+    spec, leaking = load_profile("np16"), load_profile("np16-leak")
+    assert "leak" not in spec.to_dict()
+    assert leaking.to_dict()["leak"] == "all"
+    assert ProcessorSpec.from_dict(spec.to_dict() | {"leak": "none"}, "header") == spec
+    assert replace(leaking, name=spec.name, leak="none").digest == spec.digest
+    assert replace(leaking, name=spec.name).digest != spec.digest
+
+
+def test_a_leaking_processor():
+    assert load_profile("np16-leak").extensions == ("leak",)
+    # Nothing falls beyond one cycle, so a narrow adder does without a floor.
+    narrow = replace(load_profile("np8"), leak="all", potential_floor=None)
+    image = build_image(narrow, [9], [0], [0], [-128], [1], [Port("i", 0)], [])
+    assert [bound.tolist() for bound in potential_bounds(image)] == [[-256], [127]]
+    spec = replace(narrow, evaluation="on-delivery")
+    assert spec.extensions == ("on-delivery", "leak")
 
 
 def test_the_digest_does_not_move_between_releases():

@@ -90,6 +90,7 @@ PROCESSOR_CORRUPTIONS = [
     (("parameter", "evaluation", "choices"), DELETE, "parameter.evaluation.choices is missing"),
     (("parameter", "evaluation", "default"), "never", "parameter.evaluation.default = 'never'"),
     (("parameter", "parallel_synapses", "default"), 1, "parameter.parallel_synapses.default = 1"),
+    (("parameter", "leak", "optional"), "yes", "parameter.leak.optional = 'yes'"),
     (("parameter", "parallel_synapses", "none"), "none", "parameter.parallel_synapses.none does not belong"),
     (("field", "weight", "low"), "weight_least", "field.weight.low = 'weight_least'"),
     (("field", "weight", "low"), "evaluation", "field.weight.low = 'evaluation'"),
@@ -120,7 +121,7 @@ def test_corrupt_processor_table_is_refused(path, value, words):
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("parameter", "leak"), NEW_PARAMETER, "leak"),
+        (("parameter", "echo"), NEW_PARAMETER, "echo"),
         (("parameter", "max_synapses"), DELETE, "max_synapses"),
         (("parameter", "max_neurons", "none"), DELETE, "max_neurons"),
         (("parameter", "max_neurons"), NEW_PARAMETER, "max_neurons"),

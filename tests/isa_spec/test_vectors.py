@@ -86,7 +86,8 @@ def test_split_runs_have_the_answer_of_the_whole():
 @pytest.mark.parametrize(
     "key",
     ["parallel_synapses", "max_delay", "weight_min", "weight_max", "threshold_min", "threshold_max", "input_min",
-     "input_max", "potential_bits", "potential_floor", "max_neurons", "max_synapses", "evaluation"],
+     "input_max", "potential_bits", "potential_floor", "max_neurons", "max_synapses", "max_fan_in",
+     "max_fan_out", "evaluation", "leak"],
 )  # fmt: skip
 def test_every_limit_of_a_processor_refuses_something(key):
     assert any(vector.says == key for vector in REFUSED)
