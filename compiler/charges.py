@@ -1,4 +1,32 @@
-"""What a leak-free unit needs beside its weights, so that every slot starts clean and blank slots stay silent."""
+"""What a unit needs beside its weights, so that every slot starts clean and blank slots stay silent.
+
+All delays are whole slots and the distance between two starts. So whatever leaves a unit in the cycle of an evaluation
+arrives at its readers in the cycle of theirs, and what leaves it in the cycle between (where slots have two) arrives in
+theirs between. Below, P >= 0 and N <= 0 are the sums of a unit's positive and negative weights. A unit has at most one
+synapse for each of its weights, so what data brings in one cycle lies in N .. P, whatever slot, frame or phantom it is
+from. (A serialiser has several, all of weight 1; its source speaks only in values, and they take turns.) Bias and
+inhibition come only with data, the clearing charge only between. To be proven is that the potential is the same at the
+start of every evaluation, that the unit then fires iff its sum reaches the threshold of the network, and that a unit
+that is inhibited does not fire.
+
+*Threshold, bias, inhibition.* The chip's threshold is t >= 1 and the bias b makes up for what the network's is less. An
+evaluation from potential 0 compares the sum s + b with t. Inhibited, it is at most P + b + i = t - 1.
+
+*Leak.* Every cycle starts at 0. There is nothing to clear, and a slot takes one cycle.
+
+*Floor* at -B. After an evaluation the potential is at most a = min(t - 1, P + b). Between, nothing but the clearing
+charge -(a + B) arrives (no unit fires there), so it ends at -B; the bias is B larger, and brings it to 0 together with
+the data. With B = 0 this holds from the first cycle on; else the first clearing comes before the first bias, and that
+before the first evaluation (`control.bias_delay`). Units that can never be left above 0 or below are not touched.
+
+*Force.* After an evaluation the potential is at least r = N + min(b + i, 0) (the first data may come before the first
+bias), or the floor if that is higher. Between, the forced spikes of the sources bring at least N. None of them arrives
+without the unit's own charge: the clock sends the first charges to all within two cycles, and a spike takes one more.
+With the charge t - r - N the potential reaches t whatever came, so the unit fires and ends at 0. Units with t = 1 that
+nothing can leave below 0 are left out: what they hold is 0, and if they fire between, they end at 0 as well. Spikes
+between are nobody's values: they reach only what is between, and the contract has no value there. Gates fire with the
+data, input lanes never between.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +51,8 @@ class Charges:
     bias
         Arrives with the data of every slot: what a threshold of 0 or below is short of, and the lift from the floor.
     clear
-        Arrives one cycle after the evaluation: drives any potential that may be left to the floor. 0 where none is.
+        Arrives one cycle after the evaluation: drives any potential that may be left to the floor (below 0), or makes
+        the unit fire (above 0). 0 where none is left, or it is forgotten.
     inhibit
         Arrives with the data of a blank slot of a gated layer: whatever the data, the unit stays silent.
     """
@@ -34,10 +63,50 @@ class Charges:
     inhibit: np.ndarray
 
 
+def ways_to_clear(spec: ProcessorSpec) -> tuple[str, ...]:
+    """Ways of clearing that a processor has, the cheapest first."""
+    if spec.leak == "all":
+        return "leak", "force"  # nothing rests at a floor
+    if spec.potential_floor is None:
+        return ("force",)
+    return ("floor", "force") if spec.weight_min < 0 else ("force", "floor")
+
+
+def clearing_way(wanted: str, spec: ProcessorSpec) -> str:
+    """Way of clearing for a wish, which may be ``auto``.
+
+    Parameters
+    ----------
+    wanted : str
+        One of `compiler.plan.CLEARINGS`.
+    spec : ProcessorSpec
+
+    Raises
+    ------
+    ResourceError
+        If the processor does not have it.
+    """
+    ways = ways_to_clear(spec)
+    if wanted == "auto":
+        return ways[0]
+    if wanted not in ways:
+        key = "leak" if wanted == "leak" or spec.leak == "all" else "potential_floor"
+        found = "none" if getattr(spec, key) is None else getattr(spec, key)
+        remedy = {"leak": "whose potentials leak", "floor": "with a floor and without leak"}[wanted]
+        raise ResourceError(
+            f"clearing '{wanted}' does not work with {key} = {found} (profile {spec.name}), allowed: "
+            f"{', '.join(ways)}; choose one of these, or a profile {remedy}",
+            limit=key,
+            used=1,
+            allowed=0,
+        )
+    return wanted
+
+
 def layer_charges(
-    windows: Sequence[Window], wanted: np.ndarray, spec: ProcessorSpec, gated: bool, name: str
+    windows: Sequence[Window], wanted: np.ndarray, spec: ProcessorSpec, gated: bool, clearing: str, name: str
 ) -> Charges:
-    """Charges of a layer, proven from its own weight sums.
+    """Charges of a layer, proven from its own weight sums (see the module).
 
     Parameters
     ----------
@@ -48,13 +117,15 @@ def layer_charges(
     spec : ProcessorSpec
     gated : bool
         Whether the layer must be silent in blank slots.
+    clearing : str
+        As `clearing_way` gives it.
     name : str
         Layer, for messages.
 
     Raises
     ------
     ResourceError
-        If a threshold does not fit, or units keep a potential and the processor has no floor to clear it by.
+        If a threshold does not fit.
 
     Source: ours (docs/folding.md, clearing).
     """
@@ -68,23 +139,18 @@ def layer_charges(
     _check_thresholds(threshold, spec, name)
     bias = threshold - wanted
     inhibit = -np.maximum(positive + bias - threshold + 1, 0) if gated else np.zeros_like(bias)
-    above = np.minimum(threshold - 1, positive + bias)
-    below = (negative < 0) | (inhibit < 0)
-    if spec.potential_floor == 0:
-        return Charges(threshold, bias, -above, inhibit)
-    keeps = (above > 0) | below
-    if spec.potential_floor is None:
-        if keeps.any():
-            raise ResourceError(
-                f"layer '{name}', unit {np.argmax(keeps)} keeps a potential after its slot, and profile {spec.name} "
-                "has no potential_floor to clear it by; choose a profile with a floor",
-                limit="potential_floor",
-                used=1,
-                allowed=0,
-            )
+    if clearing == "leak":
         return Charges(threshold, bias, np.zeros_like(bias), inhibit)
-    depth = -spec.potential_floor
-    return Charges(threshold, bias + np.where(keeps, depth, 0), np.where(keeps, -above - depth, 0), inhibit)
+    floor = spec.potential_floor
+    above = np.minimum(threshold - 1, positive + bias)
+    keeps = above > 0 if floor == 0 else (above > 0) | (negative < 0) | (inhibit < 0)
+    if clearing == "force":
+        lowest = negative + np.minimum(bias + inhibit, 0)
+        if floor is not None:
+            lowest = np.maximum(lowest, floor)
+        return Charges(threshold, bias, np.where(keeps, threshold - lowest - negative, 0), inhibit)
+    assert floor is not None  # else the way is another
+    return Charges(threshold, bias - np.where(keeps, floor, 0), np.where(keeps, floor - above, 0), inhibit)
 
 
 def _check_thresholds(threshold: np.ndarray, spec: ProcessorSpec, name: str) -> None:
@@ -99,8 +165,16 @@ def _check_thresholds(threshold: np.ndarray, spec: ProcessorSpec, name: str) -> 
         )
 
 
+def least_delay(spec: ProcessorSpec) -> int:
+    """Shortest delay from clocks and gates to units, in cycles.
+
+    Their charges may have to be split; where a pair has one synapse that takes taps, and a tap takes a cycle.
+    """
+    return 1 if spec.parallel_synapses else 2
+
+
 def pieces(weight: np.ndarray, spec: ProcessorSpec, what: str) -> np.ndarray:
-    """Parallel synapses that carry each weight: int64, same shape; 0 for a weight of 0.
+    """Synapses that carry each weight: int64, same shape; 0 for a weight of 0.
 
     Parameters
     ----------
@@ -112,7 +186,7 @@ def pieces(weight: np.ndarray, spec: ProcessorSpec, what: str) -> np.ndarray:
     Raises
     ------
     ResourceError
-        If a weight has a sign the processor lacks, or is too large where parallel synapses are forbidden.
+        If a weight has a sign that the processor lacks.
     """
     sides = (
         (np.maximum(weight, 0), spec.weight_max, "weight_max"),
@@ -121,11 +195,11 @@ def pieces(weight: np.ndarray, spec: ProcessorSpec, what: str) -> np.ndarray:
     count = np.zeros(weight.shape, np.int64)
     for size, limit, key in sides:
         worst = int(size.max(initial=0))
-        if worst > max(limit, 0) and (limit <= 0 or not spec.parallel_synapses):
+        if worst > 0 and limit <= 0:
             place = np.unravel_index(int(np.argmax(size)), weight.shape)
             raise ResourceError(
                 f"{what}[{','.join(map(str, place))}] = {weight[place]}, allowed {spec.weight_min}..{spec.weight_max} "
-                f"({key} of profile {spec.name}, which cannot split it); requantise or choose a wider profile",
+                f"({key} of profile {spec.name}); requantise to weights of the other sign, or choose another profile",
                 limit=key,
                 used=int(weight[place]),
                 allowed=getattr(spec, key),

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.charges import least_delay
 from compiler.schedule import Schedule, Stage
 from isa_spec.stream import StreamContract
-
-BLANK_TO_UNIT = 1
-"""Delay from a gate to its units, in cycles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +45,14 @@ def col_classes(contract: StreamContract) -> list[LaneClass]:
     return lane_classes(contract.width, contract.unroll_w)
 
 
-def phase_delay(cycle: int, slot: int) -> int:
-    """Least delay at which a tick of the phase clock arrives in the phase of ``cycle``."""
-    return (cycle - 1) % slot + 1
+def phase_delay(cycle: int, slot: int, least: int = 1) -> int:
+    """Least delay, of ``least`` or more, at which a tick of the phase clock arrives in the phase of ``cycle``."""
+    return (cycle - least) % slot + least
 
 
-def clear_delay(contract: StreamContract) -> int:
+def clear_delay(schedule: Schedule, stage: Stage) -> int:
     """From the phase clock to the units, to arrive one cycle after they were evaluated."""
-    return phase_delay(contract.start + 1, contract.slot)
+    return phase_delay(stage.contract.start + 1, stage.contract.slot, least_delay(schedule.spec))
 
 
 def bias_delay(schedule: Schedule, stage: Stage) -> int:
@@ -63,15 +61,16 @@ def bias_delay(schedule: Schedule, stage: Stage) -> int:
     The very first one must not come before the first clearing that it is to balance (a floor below 0), nor before the
     gates are awake; both are there one cycle after the phase before the data's.
     """
-    contract = stage.contract
-    if stage.gated or (schedule.spec.potential_floor and np.any(stage.charges.clear)):
-        return phase_delay(contract.start - 1, contract.slot) + 1
-    return phase_delay(contract.start, contract.slot)
+    contract, least = stage.contract, least_delay(schedule.spec)
+    lifted = schedule.clearing == "floor" and schedule.spec.potential_floor and np.any(stage.charges.clear)
+    if stage.gated or lifted:
+        return phase_delay(contract.start - 1, contract.slot, least) + 1
+    return phase_delay(contract.start, contract.slot, least)
 
 
-def gate_delay(contract: StreamContract) -> int:
+def gate_delay(schedule: Schedule, stage: Stage) -> int:
     """From the phase clock to a gate."""
-    return phase_delay(contract.start - BLANK_TO_UNIT, contract.slot)
+    return phase_delay(stage.contract.start - least_delay(schedule.spec), stage.contract.slot)
 
 
 def tile_delays(contract: StreamContract, tiles: int) -> np.ndarray:
@@ -79,13 +78,14 @@ def tile_delays(contract: StreamContract, tiles: int) -> np.ndarray:
     return 1 + contract.slot * contract.col_pitch * np.arange(tiles)
 
 
-def row_delays(contract: StreamContract, tiles: int) -> np.ndarray:
+def row_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.ndarray:
     """From the frame clock to a row gate, for each row of tiles that carries values: int64[tiles].
 
-    The row gate fires two cycles before the row's first evaluation. It may be called by a later tick of the frame clock
-    than the frame's own, so no delay exceeds the interval.
+    The row gate fires one cycle before the gate that would inhibit the row's first evaluation. It may be called by a
+    later tick of the frame clock than the frame's own, so no delay exceeds the interval.
     """
-    cycle = contract.start - BLANK_TO_UNIT - 1 + contract.slot * contract.row_pitch * np.arange(tiles)
+    first = contract.start - least_delay(schedule.spec) - 1
+    cycle = first + contract.slot * contract.row_pitch * np.arange(tiles)
     return (cycle - 1) % contract.interval + 1
 
 

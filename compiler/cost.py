@@ -10,11 +10,12 @@ import numpy as np
 from compiler import control
 from compiler.axis import axis_taps
 from compiler.charges import pieces
-from compiler.lowering.window import tap_delays
+from compiler.lines import Lines, clock_lines, delay_lines, gate_lines
 from compiler.network import INPUT
 from compiler.passes.insert_relays import relays_needed
 from compiler.schedule import Part, Schedule, Stage
 from isa_spec.image import ROLES
+from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
 
 CONTROL = "control"
@@ -81,7 +82,7 @@ def cost_of(schedule: Schedule) -> Cost:
     ResourceError
         If a weight cannot be held by the processor.
     """
-    lines = _delay_lines(schedule)
+    lines = delay_lines(schedule)
     by_name: dict[str, list[LayerCost]] = {INPUT: [_input_cost(schedule, lines[0])]}
     for stage, line in zip(schedule.stages, lines[1:], strict=True):
         by_name.setdefault(stage.name, []).append(_stage_cost(schedule, stage, line))
@@ -107,33 +108,24 @@ def _joined(parts: list[LayerCost]) -> LayerCost:
     )
 
 
-def _input_cost(schedule: Schedule, line: np.ndarray) -> LayerCost:
+def _input_cost(schedule: Schedule, lines: Lines) -> LayerCost:
     frame = schedule.input
     values = frame.channels * frame.height * frame.width
-    relays = int(relays_needed(line, schedule.spec.max_delay).sum())
-    roles = {"input": frame.n_lanes, "relay": relays}
-    return LayerCost(INPUT, "input", 0, 0, values, 0, roles, relays, int(line.sum()))
+    return _with_lines(LayerCost(INPUT, "input", 0, 0, values, 0, {"input": frame.n_lanes}, 0, 0), lines, schedule.spec)
 
 
-def _delay_lines(schedule: Schedule) -> list[np.ndarray]:
-    """Longest delay that leaves each lane of the input and of each stage: int64[C, lane_rows, lane_cols], cycles."""
-    contracts = [schedule.input, *(stage.contract for stage in schedule.stages)]
-    longest = [np.zeros((c.channels, c.lane_rows, c.lane_cols), np.int64) for c in contracts]
-    for stage in schedule.stages:
-        for part in stage.parts:
-            window, read, rows, cols = part.window, contracts[part.source], part.rows, part.cols
-            group_size = window.n_channels // window.groups
-            used = np.any(window.weight.reshape(window.groups, group_size, *window.weight.shape[1:]), axis=1)
-            used = used.reshape(read.channels, *window.kernel)
-            delay = tap_delays(part, read, stage.contract) * used[:, rows.tap[:, None], cols.tap]
-            lanes = longest[part.source]
-            place = rows.lane_in[:, None] * read.lane_cols + cols.lane_in
-            for channel, of_channel in enumerate(delay):
-                np.maximum.at(lanes[channel].reshape(-1), place, of_channel)
-    return longest
+def _with_lines(cost: LayerCost, lines: Lines, spec: ProcessorSpec) -> LayerCost:
+    """A layer with the relays and taps of its neurons, one synapse and at least one bit each."""
+    relays, taps = int(relays_needed(lines.longest, spec.max_delay).sum()), int(lines.taps.sum())
+    return replace(
+        cost,
+        roles={**cost.roles, "relay": relays, "tap": taps},
+        synapses=cost.synapses + relays + taps,
+        delay_storage=cost.delay_storage + int(lines.longest.sum()) + taps,
+    )
 
 
-def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost:
+def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
     spec, contract = schedule.spec, stage.contract
     what = f"layer '{stage.name}'"
     synapses = 0
@@ -145,13 +137,10 @@ def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost
     lanes = contract.lane_rows * contract.lane_cols
     for kind in ("clear", "bias", "inhibit"):
         synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"{what}, {kind}").sum())
-    gates, gate_synapses, gate_line = _gate_cost(contract) if stage.gated else (0, 0, np.zeros(0, np.int64))
-    line = np.concatenate([line.ravel(), gate_line])
-    relays = int(relays_needed(line, spec.max_delay).sum())
-    roles = {stage.role: contract.n_lanes, "relay": relays, "gate": gates}
-    folded = LayerCost(
-        stage.name, stage.role, 0, 0, 0, 0, roles, synapses + gate_synapses + relays, delay_storage=int(line.sum())
-    )
+    roles = {stage.role: contract.n_lanes}
+    folded = _with_lines(LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, 0), lines, spec)
+    if stage.gated:
+        folded = _joined([folded, _gate_cost(schedule, stage)])
     if stage.role == "serialiser":
         return folded
     return replace(
@@ -161,36 +150,21 @@ def _stage_cost(schedule: Schedule, stage: Stage, line: np.ndarray) -> LayerCost
     )
 
 
-def _gate_cost(contract: StreamContract) -> tuple[int, int, np.ndarray]:
-    """Neurons and synapses of a layer's gates, and the longest delay that leaves each: int64[neurons]."""
-    cols = control.col_classes(contract)
-    longest: list[int] = []
-    synapses = 0
-    for rows in control.row_classes(contract):
-        synapses += rows.tiles + len(cols) + sum(kind.tiles for kind in cols)
-        farthest = int(control.tile_delays(contract, cols[0].tiles).max())
-        longest += [farthest, *[control.BLANK_TO_UNIT] * len(cols)]
-    return len(longest), synapses, np.array(longest, np.int64)
+def _gate_cost(schedule: Schedule, stage: Stage) -> LayerCost:
+    """Gates of a layer, and what arrives at them."""
+    rows, cols = control.row_classes(stage.contract), control.col_classes(stage.contract)
+    gates = len(rows) * (1 + len(cols))
+    synapses = sum(row.tiles + len(cols) + sum(col.tiles for col in cols) for row in rows)
+    folded = LayerCost(stage.name, stage.role, 0, 0, 0, 0, {"gate": gates}, synapses, 0)
+    return _with_lines(folded, gate_lines(schedule, stage), schedule.spec)
 
 
 def _control_cost(schedule: Schedule) -> LayerCost:
-    """Clocks: a self-synapse each, and relays as far as anything hangs on them."""
-    lines = []
-    if control.needs_phase_clock(schedule):
-        delays = [schedule.slot]
-        for stage in schedule.stages:
-            if stage.charges.clear.any():
-                delays.append(control.clear_delay(stage.contract))
-            if stage.charges.bias.any():
-                delays.append(control.bias_delay(schedule, stage))
-            if stage.gated:
-                delays.append(control.gate_delay(stage.contract))
-        lines.append(max(delays))
-    if control.needs_frame_clock(schedule):
-        lines.append(schedule.interval)
-    relays = int(relays_needed(np.array(lines, np.int64), schedule.spec.max_delay).sum())
-    roles = {"clock": len(lines), "relay": relays}
-    return _joined([LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, roles, len(lines) + relays, sum(lines))])
+    """Clocks: a self-synapse each, and relays and taps as far as anything hangs on them."""
+    lines = clock_lines(schedule)
+    clocks = len(lines.longest)
+    folded = LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, {"clock": clocks}, clocks, 0)
+    return _joined([_with_lines(folded, lines, schedule.spec)])
 
 
 def _unrolled(part: Part, read: StreamContract, contract: StreamContract) -> int:

@@ -2,7 +2,8 @@
 
 A convolution is a window as it stands, a dense layer one as large as the map, the maximum of spikes a window of ones
 with threshold 1 in which every channel sees only itself. Linear layers between spiking ones are composed into the
-window of the layer that reads them, exactly; additions add windows, concatenations share their channels out.
+window of the layer that reads them, exactly; additions add windows, concatenations share their channels out. Windows
+over the input read its planes, each with what a spike in it is worth.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from math import lcm
 import numpy as np
 
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d, Shape
-from compiler.network import INPUT, LayeredNetwork
+from compiler.network import EXACT, INPUT, LayeredNetwork, scaled
+from isa_spec.coding import plane_weights
 from isa_spec.errors import NetworkError
 
 
@@ -117,7 +119,7 @@ def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
     NetworkError
         If a linear layer cannot be composed exactly into a layer that reads it.
     """
-    frame = network.input_shape
+    frame, planes = network.input_shape, plane_weights(network.encoding)
     maps: dict[str, tuple[_Part, ...]] = {INPUT: (_Part(0, frame, INPUT, frame),)}
     found = []
     for layer in network.layers:
@@ -127,11 +129,18 @@ def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
             continue
         shape = network.shapes[layer.name]
         scale = lcm(*(part.denominator for part in parts))
-        terms = tuple(Term(part.source, _all_channels(part, shape[0], scale // part.denominator)) for part in parts)
+        windows = [_all_channels(part, shape[0], scale // part.denominator) for part in parts]
         assert not isinstance(layer, Concat | Flatten)  # they do not spike
         threshold = np.ones(shape[0], np.int64) if isinstance(layer, Pool2d) else layer.threshold
         assert threshold is not None  # without, it would not spike
-        found.append(SpikingLayer(layer, shape, terms, threshold * scale))
+        threshold = scaled(threshold, scale)
+        if scale > 1:
+            windows, threshold = _reduced(windows, threshold)
+        terms = tuple(
+            Term(part.source, _over_planes(layer, window, planes) if part.source == INPUT else window)
+            for part, window in zip(parts, windows, strict=True)
+        )
+        found.append(SpikingLayer(layer, shape, terms, threshold))
         maps[layer.name] = (_Part(0, shape, layer.name, shape),)
     return tuple(found)
 
@@ -158,7 +167,7 @@ def _read(layer: Layer, sources: list[tuple[_Part, ...]], network: LayeredNetwor
         case Dense():
             return tuple(_through(layer, part, _values_of(layer, part), 0, shape) for part in _flattened(sources[0]))
         case Pool2d():
-            return tuple(_pooled(layer, part, shape) for part in sources[0])
+            return tuple(_pooled(layer, part, shape, network) for part in sources[0])
 
 
 def _flattened(parts: tuple[_Part, ...]) -> tuple[_Part, ...]:
@@ -183,13 +192,43 @@ def _values_of(layer: Dense, part: _Part) -> Window:
     return Window(columns.reshape(len(columns), *part.shape), (1, 1), (0, 0), 1)
 
 
-def _pooled(layer: Pool2d, part: _Part, shape: Shape) -> _Part:
+def _pooled(layer: Pool2d, part: _Part, shape: Shape, network: LayeredNetwork) -> _Part:
     if layer.spikes and part.window is not None:
         raise NetworkError(f"layer '{layer.name}': the maximum of drives is not a spike; give its source thresholds")
+    highest = sum(plane_weights(network.encoding))
+    if layer.spikes and part.source == INPUT and highest > 1:
+        raise NetworkError(
+            f"layer '{layer.name}': the maximum of input values 0..{highest} (encoding '{network.encoding['kind']}') "
+            "is not a spike; put a layer with thresholds before it, or use the encoding 'binary'"
+        )
     window = each_channel(part.shape[0], layer.kernel, layer.stride)
     pooled = _through(layer, part, window, part.first, (part.shape[0], *shape[1:]))
     area = layer.kernel[0] * layer.kernel[1] if layer.kind == "avgpool2d" else 1
     return replace(pooled, denominator=part.denominator * area)
+
+
+def _reduced(windows: list[Window], threshold: np.ndarray) -> tuple[list[Window], np.ndarray]:
+    """Weights of every unit divided by what they share, and thresholds to match: sums of spikes are multiples of it."""
+    shared = np.zeros(len(threshold), np.int64)
+    for window in windows:
+        shared = np.gcd(shared, np.gcd.reduce(window.weight.reshape(len(shared), -1), axis=1))
+    shared = np.maximum(shared, 1)
+    by_row = shared[:, None, None, None]
+    return [replace(window, weight=window.weight // by_row) for window in windows], -(-threshold // shared)
+
+
+def _over_planes(layer: Layer, window: Window, planes: tuple[int, ...]) -> Window:
+    """A window over the values of the input as one over its planes, each worth a weight of its own."""
+    if planes == (1,):
+        return window
+    if np.abs(window.weight.astype(np.float64)).sum(axis=(1, 2, 3)).max() * sum(planes) >= EXACT:
+        raise NetworkError(
+            f"layer '{layer.name}': the absolute drives of a unit can sum to 2**52 or more, allowed: less; use smaller "
+            "weights or an input of fewer bits"
+        )
+    values = window.weight.shape[1]
+    worth = np.tile(np.array(planes, np.int64), values)[:, None, None]
+    return replace(window, weight=np.repeat(window.weight, len(planes), axis=1) * worth)
 
 
 def _through(layer: Layer, part: _Part, window: Window, first: int, shape: Shape) -> _Part:

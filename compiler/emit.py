@@ -13,11 +13,12 @@ from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates
 from compiler.lowering.window import emit_window
 from compiler.network import LayeredNetwork
 from compiler.passes.insert_relays import insert_relays
+from compiler.passes.one_per_pair import one_per_pair
 from compiler.passes.split_weights import split_weights
 from compiler.plan import FoldPlan
 from compiler.schedule import Schedule, make_schedule
 from isa_spec.errors import ResourceError
-from isa_spec.image import LayerRecord, Port, ProcessorImage, build_image
+from isa_spec.image import ROLES, LayerRecord, Port, ProcessorImage, build_image
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
@@ -63,8 +64,7 @@ def emit(schedule: Schedule, cost: Cost) -> ProcessorImage:
     """
     _check_capacity(cost, schedule.spec)
     graph, first, clocks = _emit_graph(schedule, [layer.name for layer in cost.layers])
-    graph = insert_relays(split_weights(graph, schedule.spec), schedule.spec.max_delay)
-    _check_pairs(graph, schedule.spec, [layer.name for layer in cost.layers])
+    graph = _within_limits(graph, schedule.spec, [layer.name for layer in cost.layers])
     inputs = _lane_ports("in", schedule.input, 0) + tuple(clocks)
     n_lanes = schedule.input.n_lanes
     return build_image(
@@ -84,8 +84,8 @@ def emit(schedule: Schedule, cost: Cost) -> ProcessorImage:
         decode=schedule.network.decode,
         latency=schedule.latency,
         interval=schedule.interval,
-        source_digest=schedule.network.digest,
-        options=_options(schedule.plan),
+        source_digest=schedule.network.source_digest,
+        options=_options(schedule),
     )
 
 
@@ -110,7 +110,7 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
             emit_window(builder, part, schedule.contract(part.source), stage.contract, lanes[part.source], units)
         emit_charges(builder, schedule, stage, units, phase_clock)
         if stage.gated:
-            emit_gates(builder, stage, layer, units, phase_clock, frame_clock)
+            emit_gates(builder, schedule, stage, layer, units, phase_clock, frame_clock)
         lanes.append(units)
     return builder.graph(), [int(block[0]) for block in lanes], ports
 
@@ -140,9 +140,17 @@ def _records(schedule: Schedule, cost: Cost, first: list[int]) -> tuple[LayerRec
     return tuple(records)
 
 
-def _options(plan: FoldPlan) -> dict[str, Any]:
+def _options(schedule: Schedule) -> dict[str, Any]:
+    plan = schedule.plan
     tiles = {name: list(tile) for name, tile in sorted(plan.tiles.items())}
-    return {"unroll": list(plan.unroll), "gate": plan.gate, "tiles": tiles}
+    pruned = bool(schedule.network.pruned_from)
+    return {
+        "unroll": list(plan.unroll),
+        "gate": plan.gate,
+        "tiles": tiles,
+        "clearing": schedule.clearing,
+        "prune": pruned,
+    }
 
 
 def _check_capacity(cost: Cost, spec: ProcessorSpec) -> None:
@@ -162,19 +170,34 @@ def _check_capacity(cost: Cost, spec: ProcessorSpec) -> None:
             )
 
 
-def _check_pairs(graph: NeuronGraph, spec: ProcessorSpec, names: list[str]) -> None:
-    """Refuse parallel synapses where the processor has one per ordered pair; name the layer that wants them."""
-    if spec.parallel_synapses:
-        return
-    pair = graph.source * len(graph.threshold) + graph.target
-    _, place, uses = np.unique(pair, return_index=True, return_counts=True)
-    if len(uses) and uses.max() > 1:
-        layer = names[graph.layer[graph.target[place[np.argmax(uses)]]]]
-        raise ResourceError(
-            f"layer '{layer}' needs {uses.max()} synapses between one ordered pair of neurons, allowed 1 "
-            f"(parallel_synapses of profile {spec.name}); fold less (a larger unroll) or choose a profile with "
-            "parallel synapses",
-            limit="parallel_synapses",
-            used=int(uses.max()),
-            allowed=1,
-        )
+def _within_limits(graph: NeuronGraph, spec: ProcessorSpec, layers: list[str]) -> NeuronGraph:
+    """The same answers within the processor's limits on weights, pairs and delays."""
+    graph = split_weights(graph, spec)
+    if not spec.parallel_synapses:
+        graph = one_per_pair(graph, spec.max_delay, layers)
+    graph = insert_relays(graph, spec.max_delay)
+    _check_fans(graph, spec, layers)
+    return graph
+
+
+def _check_fans(graph: NeuronGraph, spec: ProcessorSpec, layers: list[str]) -> None:
+    """Refuse neurons that more synapses reach, or leave, than the processor allows.
+
+    The parts of a thresholded sum are no spikes, so a fan-in cannot be split; a fan-out is not split either.
+    """
+    fans = (
+        ("max_fan_in", graph.target, "arrive at", "give the layer fewer inputs (prune weights, use fewer channels)"),
+        ("max_fan_out", graph.source, "leave", "fold otherwise, prune the layers that read it"),
+    )
+    for limit, ends, verb, remedy in fans:
+        fan = np.bincount(ends, minlength=len(graph.threshold))
+        neuron, allowed = int(np.argmax(fan)), getattr(spec, limit)
+        if allowed is not None and fan[neuron] > allowed:
+            unit = int((graph.layer[:neuron] == graph.layer[neuron]).sum())
+            raise ResourceError(
+                f"layer '{layers[graph.layer[neuron]]}', {ROLES[graph.role[neuron]]} {unit}: {fan[neuron]} synapses "
+                f"{verb} it, allowed {allowed} ({limit} of profile {spec.name}); {remedy}, or choose a wider profile",
+                limit=limit,
+                used=int(fan[neuron]),
+                allowed=int(allowed),
+            )

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import EXACT, INPUT, LayeredNetwork
-from isa_spec.coding import to_classes, to_planes
+from compiler.network import EXACT, INPUT, LayeredNetwork, scaled
+from isa_spec.coding import to_classes, to_values
 from isa_spec.errors import NetworkError
 
 
@@ -24,30 +24,34 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
     Returns
     -------
     dict of str to uint8 or int64[n_frames, C, H, W]
-        By layer name; ``"input"`` holds the encoded frames. Averages are given as sums.
+        By layer name; ``"input"`` holds the values that the network sees of the frames. Averages are
+        given as sums.
 
     Raises
     ------
     NetworkError
         If frames have another shape than the network's input.
+    FormatError
+        If the encoding cannot carry their values.
     """
     frames = np.asarray(frames)
     if frames.ndim != 4 or frames.shape[1:] != network.input_shape:
         raise NetworkError(
             f"frames of shape {list(frames.shape)}, allowed: [n_frames, {str(network.input_shape)[1:-1]}]"
         )
-    values = {INPUT: to_planes(network.encoding, frames)}
+    values = {INPUT: to_values(network.encoding, frames)}
     # An average is kept as the sum, and counted as so many times too large.
     times = {INPUT: 1}
     for layer in network.layers:
         read = [values[source] for source in layer.sources]
         scales = [times[source] for source in layer.sources]
         scale = lcm(*scales)
-        alike = [part if s == scale else part * (scale // s) for part, s in zip(read, scales, strict=True)]
+        factors = [scale // own for own in scales]
+        alike = [x if f == 1 else x.astype(np.int64) * f for x, f in zip(read, factors, strict=True)]
         sums, own = _sums(layer, alike)
         times[layer.name] = 1 if layer.spikes else scale * own
         threshold = getattr(layer, "threshold", None)
-        values[layer.name] = sums if threshold is None else _fires(sums, threshold * scale)
+        values[layer.name] = sums if threshold is None else _fires(sums, scaled(threshold, scale))
     return values
 
 

@@ -11,6 +11,7 @@ from compiler.drive import SpikingLayer, Window, spiking_layers
 from compiler.layers import Flatten, Shape
 from compiler.network import INPUT, LayeredNetwork
 from compiler.plan import FoldPlan, Tile, check_plan, legal_tiles
+from isa_spec.coding import plane_weights
 from isa_spec.errors import ScheduleError
 
 Span = tuple[int, int]
@@ -35,6 +36,7 @@ class Carrier:
     name : str
         Layer whose map it is, or ``"input"``.
     shape : (C, H, W)
+        Of the input, planes count as channels.
     tile : (rows, columns)
     readings : tuple of Reading
         What a layer's units read; of one output tile and pitch all. None for the input and for serialisers.
@@ -96,7 +98,9 @@ def make_geometry(network: LayeredNetwork, plan: FoldPlan) -> Geometry:
     for name in plan.tiles:
         if name not in known:
             raise ScheduleError(f"tile of '{name}': no such layer has units, allowed: {', '.join(known)}")
-    carriers = [Carrier(INPUT, network.input_shape, plan.unroll)]
+    channels, height, width = network.input_shape
+    planes = channels * len(plane_weights(network.encoding))
+    carriers = [Carrier(INPUT, (planes, height, width), plan.unroll)]
     home = {INPUT: 0}
     read = {INPUT: _serialise(carriers, 0, plan.tiles.get(INPUT))}
     for spiking in layers:

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import lcm
 from typing import Any
 
 import numpy as np
 
-from compiler.layers import Concat, Dense, Flatten, Layer, Shape
+from compiler.layers import Concat, Dense, Flatten, Layer, Pool2d, Shape
 from isa_spec.coding import check_decode, check_encoding
 from isa_spec.errors import NetworkError
 
@@ -32,6 +33,8 @@ class LayeredNetwork:
     layers : tuple of Layer
     encoding, decode : dict
         As in the file format; see docs/formats.md.
+    pruned_from : str
+        `source_digest` of the network that this one is without its dead matter; empty for one as it was given.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class LayeredNetwork:
     layers: tuple[Layer, ...]
     encoding: Mapping[str, Any]
     decode: Mapping[str, Any]
+    pruned_from: str = ""
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -100,6 +104,35 @@ class LayeredNetwork:
                 if isinstance(value, np.ndarray):
                     digest.update(f"{key}{value.shape}".encode() + value.astype("<i8").tobytes())
         return "sha256:" + digest.hexdigest()
+
+    @property
+    def source_digest(self) -> str:
+        """Digest of the network as it was given, before anything was pruned."""
+        return self.pruned_from or self.digest
+
+
+def fineness_of(layer: Layer, known: Mapping[str, int]) -> int:
+    """What a layer's values are multiples of, as the denominator: 1 for spikes and sums, more where averages are taken.
+
+    Parameters
+    ----------
+    layer : Layer
+    known : dict of str to int
+        The same of its sources; 1 for those that are missing.
+    """
+    if layer.spikes:
+        return 1
+    own = layer.kernel[0] * layer.kernel[1] if isinstance(layer, Pool2d) and layer.kind == "avgpool2d" else 1
+    return own * lcm(*(known.get(source, 1) for source in layer.sources))
+
+
+def scaled(threshold: np.ndarray, scale: int) -> np.ndarray:
+    """Thresholds for sums that are ``scale`` times too large: int64, same shape.
+
+    Beyond `EXACT` a threshold says always or never, and need not grow further.
+    """
+    most = EXACT // scale + 1
+    return np.clip(threshold, -most, most) * scale
 
 
 def integers(value: Any, ndim: int, where: str) -> np.ndarray:

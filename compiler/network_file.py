@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from compiler.frontends.batchnorm import fold_batchnorm
+from compiler.frontends.bipolar import from_bipolar
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d
-from compiler.network import EXACT, INPUT, LayeredNetwork, integers
+from compiler.network import EXACT, INPUT, LayeredNetwork, fineness_of, integers
 from isa_spec.errors import FormatError, NetworkError
 
 FORMAT, VERSION = "layered-network", 1
@@ -29,8 +31,11 @@ _DAMAGE = (
 _COMMON = {"name", "type", "inputs"}
 _POOL = (frozenset({"kernel"}), frozenset({"stride"}))
 _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "conv2d": (frozenset({"weight"}), frozenset({"threshold", "stride", "padding", "dilation", "groups"})),
-    "dense": (frozenset({"weight"}), frozenset({"threshold"})),
+    "conv2d": (
+        frozenset({"weight"}),
+        frozenset({"threshold", "batchnorm", "stride", "padding", "pad_value", "dilation", "groups"}),
+    ),
+    "dense": (frozenset({"weight"}), frozenset({"threshold", "batchnorm"})),
     "maxpool2d": _POOL,
     "sumpool2d": _POOL,
     "avgpool2d": _POOL,
@@ -88,7 +93,10 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
         raise FormatError(f"{where}: not a layered network (format is not '{FORMAT}')")
     if type(entry.get("version")) is not int or not 1 <= entry["version"] <= VERSION:
         raise FormatError(f"{where}: version {entry.get('version')!r}, this program reads 1..{VERSION}")
-    _check_keys(entry, {"format", "version", "input", "layers"}, {"name", "output"}, where)
+    _check_keys(entry, {"format", "version", "input", "layers"}, {"name", "output", "values"}, where)
+    values = entry.get("values", "binary")
+    if values not in ("binary", "bipolar"):
+        raise NetworkError(f"{where}: values = {values!r}, allowed: 'binary' (0 and 1) or 'bipolar' (-1 and +1)")
     arrays = _Arrays(folder)
     source = entry["input"]
     _check_keys(source, {"shape"}, {"encoding"}, f"{where}: input")
@@ -98,9 +106,14 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     if not isinstance(entry["layers"], list):
         raise NetworkError(f"{where}: layers is not a list")
     layers: list[Layer] = []
+    fineness: dict[str, int] = {}
+    pads = set()
     for index, item in enumerate(entry["layers"]):
         previous = layers[-1].name if layers else INPUT
-        layers.append(_layer(item, f"{where}: layers[{index}]", previous, arrays))
+        layers.append(_layer(item, f"{where}: layers[{index}]", previous, fineness, arrays))
+        fineness[layers[-1].name] = fineness_of(layers[-1], fineness)
+        if _pad_value(item.get("pad_value", 0), values, f"{where}: layers[{index}] '{layers[-1].name}'"):
+            pads.add(layers[-1].name)
     output = entry.get("output", {})
     _check_keys(output, set(), {"decode"}, f"{where}: output")
     decode = output.get("decode")
@@ -109,7 +122,8 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     if decode is not None and isinstance(decode.get("key"), str):
         decode = {**decode, "key": arrays.get(decode["key"], f"{where}: output.decode.key")}
     name = _name(entry.get("name", Path(where).stem or "network"), where)
-    return LayeredNetwork(name, tuple(shape), tuple(layers), source.get("encoding"), decode)
+    network = LayeredNetwork(name, tuple(shape), tuple(layers), source.get("encoding"), decode)
+    return from_bipolar(network, pads) if values == "bipolar" else network
 
 
 def _name(value: Any, where: str) -> str:
@@ -119,7 +133,7 @@ def _name(value: Any, where: str) -> str:
     return value
 
 
-def _layer(item: Any, where: str, previous: str, arrays: _Arrays) -> Layer:
+def _layer(item: Any, where: str, previous: str, fineness: Mapping[str, int], arrays: _Arrays) -> Layer:
     if not isinstance(item, Mapping) or "name" not in item:
         raise NetworkError(f"{where}: a layer has a name and a type")
     name = _name(item["name"], where)
@@ -148,6 +162,11 @@ def _layer(item: Any, where: str, previous: str, arrays: _Arrays) -> Layer:
         raise NetworkError(f"{where}: {len(threshold)} thresholds for {len(weight)} units")
     if np.abs(weight.astype(np.float64)).reshape(len(weight), -1).sum(axis=1).max() >= EXACT:
         raise NetworkError(f"{where}: the absolute weights of a unit sum to 2**52 or more, allowed: less")
+    if "batchnorm" in item:
+        if threshold is not None:
+            raise NetworkError(f"{where}: has both threshold and batchnorm, allowed: one (level is its threshold)")
+        grain = fineness.get(sources[0], 1)
+        weight, threshold = fold_batchnorm(item["batchnorm"], weight, grain, arrays.get, f"{where}: batchnorm")
     if kind == "dense":
         return Dense(name, sources, weight, threshold)
     groups = item.get("groups", 1)
@@ -230,16 +249,25 @@ def _is_integers(value: Any, length: int) -> bool:
 
 
 def _pair(value: Any, least: int, where: str) -> Pair:
-    if not _is_integers(value, 2) or min(value) < least:
-        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each at least {least}")
+    if not _is_integers(value, 2) or min(value) < least or max(value) > LONGEST:
+        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each in {least}..{LONGEST}")
     return (value[0], value[1])
+
+
+def _pad_value(value: Any, values: str, where: str) -> int:
+    allowed = (0, -1) if values == "bipolar" else (0,)
+    if type(value) is not int or value not in allowed:
+        listed = " or ".join(map(str, allowed))
+        raise NetworkError(f"{where}: pad_value = {value!r}, allowed: {listed} (the network's values are '{values}')")
+    return value
 
 
 def _padding(value: Any, where: str) -> tuple[Pair, Pair]:
     """Both sides of each axis, from ``[rows, columns]`` or ``[[top, bottom], [left, right]]``."""
-    if _is_integers(value, 2) and min(value) >= 0:
-        return (value[0], value[0]), (value[1], value[1])
-    sides = isinstance(value, list) and len(value) == 2 and all(_is_integers(side, 2) for side in value)
-    if not sides or min(map(min, value)) < 0:
-        raise NetworkError(f"{where} = {value!r}, allowed: [rows, columns] or [[top, bottom], [left, right]], none < 0")
-    return (value[0][0], value[0][1]), (value[1][0], value[1][1])
+    sides = [[side, side] for side in value] if _is_integers(value, 2) else value
+    known = isinstance(sides, list) and len(sides) == 2 and all(_is_integers(side, 2) for side in sides)
+    if not known or min(map(min, sides)) < 0 or max(map(max, sides)) > LONGEST:
+        raise NetworkError(
+            f"{where} = {value!r}, allowed: [rows, columns] or [[top, bottom], [left, right]], each in 0..{LONGEST}"
+        )
+    return (sides[0][0], sides[0][1]), (sides[1][0], sides[1][1])

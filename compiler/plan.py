@@ -9,6 +9,9 @@ from isa_spec.errors import ScheduleError
 
 Tile = tuple[int, int]
 
+CLEARINGS = ("auto", "floor", "leak", "force")
+"""How units are kept from remembering one slot in the next."""
+
 
 @dataclass(frozen=True)
 class FoldPlan:
@@ -25,11 +28,17 @@ class FoldPlan:
         Tile of a layer's map (or of ``"input"``) as later layers read it, where it is not the one that follows from
         the layers before. Smaller: a serialiser puts the rest of each tile into idle slots. Larger: a multiple of the
         natural tile, read from several slots at once.
+    clearing : str
+        One of `CLEARINGS`. ``floor``: a negative charge after every evaluation drives potentials to the floor.
+        ``force``: a positive one makes every unit fire, and so reset. ``leak``: the processor's neurons forget by
+        themselves, and a slot takes one cycle. ``auto``: leak if the processor has it, else floor if it has one and
+        negative weights, else force.
     """
 
     unroll: Tile
     gate: bool = False
     tiles: Mapping[str, Tile] = field(default_factory=dict)
+    clearing: str = "auto"
 
 
 def divisors(size: int) -> list[int]:
@@ -58,13 +67,15 @@ def legal_tiles(natural: int, size: int) -> list[int]:
 
 
 def check_plan(plan: FoldPlan, height: int, width: int) -> None:
-    """Refuse a tile that does not divide the frame.
+    """Refuse a tile that does not divide the frame, and a way of clearing that does not exist.
 
     Raises
     ------
     ScheduleError
-        With the factors that do.
+        With what is allowed.
     """
+    if plan.clearing not in CLEARINGS:
+        raise ScheduleError(f"clearing '{plan.clearing}' is unknown, allowed: {', '.join(CLEARINGS)}")
     for name, size, factor in (("height", height, plan.unroll[0]), ("width", width, plan.unroll[1])):
         legal = divisors(size)
         if factor not in legal:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.axis import Axis
-from compiler.charges import Charges, layer_charges
+from compiler.charges import Charges, clearing_way, layer_charges, least_delay
 from compiler.drive import Window, each_channel
 from compiler.geometry import Geometry, make_geometry
 from compiler.network import LayeredNetwork
@@ -108,6 +108,11 @@ class Schedule:
         return self.home[self.network.answering.name]
 
     @property
+    def clearing(self) -> str:
+        """How potentials are cleared: ``floor``, ``leak`` or ``force``."""
+        return clearing_way(self.plan.clearing, self.spec)
+
+    @property
     def slot(self) -> int:
         """Cycles per slot: 2 where potentials are cleared, else 1."""
         return self.input.slot
@@ -137,17 +142,17 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     ScheduleError
         If a tile is not legal.
     ResourceError
-        If a unit cannot be held or cleared on the processor.
+        If a unit cannot be held on the processor, or it cannot clear potentials as the plan wants.
     """
     geometry = make_geometry(network, plan)
     pitches, frame_pitch = find_pitches(geometry)
     parts = [_parts(geometry, pitches, number) for number in range(len(pitches))]
     charges = [_charges(geometry, number, parts[number], spec, plan) for number in range(1, len(parts))]
     slot = 2 if any(part.clear.any() for part in charges) else 1
-    starts = _starts(parts, slot)
-    late = max(0, *(_earliest(part, spec) - start for part, start in zip(charges, starts[1:], strict=True)))
+    starts = _starts(parts, slot, spec)
+    late = max(0, *(_earliest(part, spec, plan) - start for part, start in zip(charges, starts[1:], strict=True)))
     if any(part.inhibit.any() for part in charges):
-        late = max(late, 1)  # gates hold from cycle 2 on; data must not come before
+        late = max(late, least_delay(spec))  # gates hold one cycle later; data must not come before
     contracts = [
         StreamContract(*carrier.shape, *carrier.tile, start + late, slot, *pitch, slot * frame_pitch)
         for carrier, start, pitch in zip(geometry.carriers, starts, pitches, strict=True)
@@ -201,26 +206,40 @@ def _charges(geometry: Geometry, number: int, parts: tuple[Part, ...], spec: Pro
     serial = carrier.serialises is not None
     gated = number in geometry.silent or (plan.gate and geometry.carriers[0].tiles != (1, 1) and not serial)
     threshold = np.ones(carrier.shape[0], np.int64) if carrier.threshold is None else carrier.threshold
-    return layer_charges([part.window for part in parts], threshold, spec, gated, carrier.name)
+    clearing = clearing_way(plan.clearing, spec)
+    return layer_charges([part.window for part in parts], threshold, spec, gated, clearing, carrier.name)
 
 
-def _starts(parts: list[tuple[Part, ...]], slot: int) -> list[int]:
-    """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0."""
+def _starts(parts: list[tuple[Part, ...]], slot: int, spec: ProcessorSpec) -> list[int]:
+    """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0.
+
+    Two where that value comes over several synapses of one pair and the processor allows one: a tap takes a cycle.
+    """
     starts = [0]
     for read in parts[1:]:
         ready = (starts[part.source] + slot * (_latest(part.rows) + _latest(part.cols)) for part in read)
-        starts.append(max(ready) + 1)
+        starts.append(max(ready) + (2 if _several(read, spec) else 1))
     return starts
+
+
+def _several(read: tuple[Part, ...], spec: ProcessorSpec) -> bool:
+    """Whether a pair may need synapses of equal delay that the processor does not have."""
+    if spec.parallel_synapses:
+        return False
+    ends = [(int(part.window.weight.min()), int(part.window.weight.max())) for part in read]
+    wide = any(low < min(spec.weight_min, 0) or high > max(spec.weight_max, 0) for low, high in ends)
+    return wide or len({part.source for part in read}) < len(read)
 
 
 def _latest(taps: Taps) -> int:
     return int(taps.age.max()) if len(taps.age) else 0
 
 
-def _earliest(charges: Charges, spec: ProcessorSpec) -> int:
+def _earliest(charges: Charges, spec: ProcessorSpec, plan: FoldPlan) -> int:
     """First cycle in which a stage may be evaluated when the clocks start in cycle 0."""
+    least = least_delay(spec)
     if charges.inhibit.any():
-        return 3  # frame clock, row gate, gate: one cycle each
-    if spec.potential_floor and np.any(charges.clear):
-        return 3  # cleared once before the first bias, which lifts it from the floor
-    return 1
+        return 2 + least  # from frame clock to row gate and gate, one cycle each, and on to the units
+    if clearing_way(plan.clearing, spec) == "floor" and spec.potential_floor and np.any(charges.clear):
+        return 2 + least  # cleared once before the first bias, which lifts it from the floor
+    return least if charges.bias.any() else 1

@@ -58,7 +58,9 @@ class Choice:
     binding: tuple[str, ...]
 
 
-def all_options(network: LayeredNetwork, spec: ProcessorSpec, gate: bool = False) -> tuple[Option, ...]:
+def all_options(
+    network: LayeredNetwork, spec: ProcessorSpec, gate: bool = False, clearing: str = "auto"
+) -> tuple[Option, ...]:
     """Every plan that the processor can hold.
 
     Parameters
@@ -66,6 +68,7 @@ def all_options(network: LayeredNetwork, spec: ProcessorSpec, gate: bool = False
     network : LayeredNetwork
     spec : ProcessorSpec
     gate : bool
+    clearing : str
         As in `FoldPlan`.
 
     Raises
@@ -76,7 +79,7 @@ def all_options(network: LayeredNetwork, spec: ProcessorSpec, gate: bool = False
     options = []
     refusal: ResourceError | None = None
     for unroll in legal_unrolls(*network.input_shape[1:]):
-        plan = FoldPlan(unroll, gate)
+        plan = FoldPlan(unroll, gate, clearing=clearing)
         try:
             option = Option(plan, cost_of(make_schedule(network, spec, plan)))
             _check_capacity(option, spec)

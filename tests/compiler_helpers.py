@@ -6,17 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from compiler.charges import ways_to_clear
 from compiler.geometry import make_geometry
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
 from compiler.network import INPUT, LayeredNetwork
 from compiler.pitches import find_pitches
 from compiler.plan import FoldPlan, legal_tiles, legal_unrolls
 from isa_spec.errors import ScheduleError
+from isa_spec.image import ROLES, ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 
 
 def random_network(rng: np.random.Generator) -> LayeredNetwork:
-    """One to four windows (stride, padding, dilation, groups, pooling, skips), any sign of threshold, dense."""
+    """Up to four windows (stride, padding, dilation, groups, pooling, skips), any sign of threshold, dense."""
     shape = (int(rng.integers(1, 4)), int(rng.integers(1, 11)), int(rng.integers(1, 11)))
     layers: list[Layer] = []
     shapes: dict[str, Shape] = {INPUT: shape}
@@ -25,7 +27,8 @@ def random_network(rng: np.random.Generator) -> LayeredNetwork:
         layers.append(layer)
         shapes[layer.name] = layer.output_shape([shapes[source] for source in layer.sources])
 
-    for index in range(int(rng.integers(1, 5))):
+    windows = int(rng.integers(0, 9) + 1) // 2
+    for index in range(windows):
         source = layers[-1].name if layers else INPUT
         kind = rng.random()
         if kind < 0.2:
@@ -44,18 +47,38 @@ def random_network(rng: np.random.Generator) -> LayeredNetwork:
                 append(Concat(f"l{index}c", pair))
                 append(random_conv(rng, f"l{index}", f"l{index}c", shapes[f"l{index}c"], padded=False))
         elif kind < 0.5:
-            append(random_conv(rng, f"l{index}a", source, shapes[source]))
-            append(random_conv(rng, f"l{index}b", f"l{index}a", shapes[f"l{index}a"], same=True, linear=True))
-            append(Add(f"l{index}", (f"l{index}b", f"l{index}a"), rng.integers(-3, 9, shapes[f"l{index}b"][0])))
+            skipped = source
+            if rng.random() < 0.5:
+                append(random_conv(rng, f"l{index}a", source, shapes[source]))
+                skipped = f"l{index}a"
+            append(random_conv(rng, f"l{index}b", skipped, shapes[skipped], same=True, linear=True))
+            if rng.random() < 0.7:
+                append(Add(f"l{index}", (f"l{index}b", skipped), rng.integers(-3, 9, shapes[skipped][0])))
+            else:
+                append(Concat(f"l{index}c", (skipped, f"l{index}b")))
+                append(random_conv(rng, f"l{index}", f"l{index}c", shapes[f"l{index}c"], padded=False))
         else:
             append(random_conv(rng, f"l{index}", source, shapes[source]))
-    if rng.random() < 0.6:
-        append(Flatten("flatten", (layers[-1].name,)))
+    if not windows or rng.random() < 0.6:
+        if windows or rng.random() < 0.5:
+            append(Flatten("flatten", (layers[-1].name if layers else INPUT,)))
         for index in range(int(rng.integers(1, 3))):
-            source = layers[-1].name
+            source = layers[-1].name if layers else INPUT
             weight = random_weights(rng, (int(rng.integers(1, 6)), int(np.prod(shapes[source]))))
             append(Dense(f"d{index}", (source,), weight, random_thresholds(rng, weight)))
-    return LayeredNetwork("random", shape, tuple(layers), {"kind": "binary", "threshold": 1}, {"kind": "spikes"})
+    return LayeredNetwork("random", shape, tuple(layers), random_encoding(rng, layers), {"kind": "spikes"})
+
+
+def random_encoding(rng: np.random.Generator, layers: list[Layer]) -> dict[str, object]:
+    """Mostly binary; a few bits or thresholds; values of 0 and 1 alone where their maximum is taken."""
+    kind = rng.choice(["binary", "binary", "bitplanes", "thermometer"])
+    pooled = any(layer.kind == "maxpool2d" and INPUT in layer.sources for layer in layers)
+    planes = 1 if pooled else int(rng.integers(1, 5))
+    if kind == "bitplanes":
+        return {"kind": "bitplanes", "bits": planes}
+    if kind == "thermometer":
+        return {"kind": "thermometer", "thresholds": sorted(rng.choice(12, planes, replace=False).tolist())}
+    return {"kind": "binary", "threshold": 1}
 
 
 def random_pool(rng: np.random.Generator, name: str, source: str, shape: Shape, kind: str) -> Pool2d:
@@ -112,7 +135,7 @@ def random_thresholds(rng: np.random.Generator, weight: np.ndarray) -> np.ndarra
 
 
 def random_spec(rng: np.random.Generator) -> ProcessorSpec:
-    """A processor that can fold: delay, weight range and floor vary."""
+    """A processor that can fold: delay, weight range, floor, leak and synapses per pair vary."""
     spec = load_profile("research")
     max_delay = rng.choice([0, 0, 1, 2, 3, 7, 15, 15, 63])
     width = rng.choice([0, 0, 3, 15])
@@ -121,15 +144,22 @@ def random_spec(rng: np.random.Generator) -> ProcessorSpec:
         changes["max_delay"] = int(max_delay)
     if width:
         changes |= {"weight_min": -int(width), "weight_max": int(width) + 1}
-    if rng.random() < 0.3:
-        changes["potential_floor"] = -int(rng.integers(1, 30))
+    floor = rng.random()
+    if floor < 0.45:
+        changes["potential_floor"] = -int(rng.integers(1, 30)) if floor < 0.3 else None
+    if rng.random() < 0.15:
+        changes["leak"] = "all"
+    if rng.random() < 0.25:
+        changes["parallel_synapses"] = False
     return replace(spec, **changes)
 
 
-def random_plan(rng: np.random.Generator, network: LayeredNetwork) -> FoldPlan:
-    """Any tile that divides the frame, gated or not; sometimes other tiles for some layers."""
+def random_plan(rng: np.random.Generator, network: LayeredNetwork, spec: ProcessorSpec | None = None) -> FoldPlan:
+    """Any tile that divides the frame, gated or not, any way of clearing that `spec` has; sometimes other tiles."""
     legal = legal_unrolls(*network.input_shape[1:])
     plan = FoldPlan(legal[int(rng.integers(len(legal)))], bool(rng.random() < 0.3))
+    if spec is not None:
+        plan = replace(plan, clearing=str(rng.choice(["auto", *ways_to_clear(spec)])))
     return plan if rng.random() < 0.5 else replace(plan, tiles=random_tiles(rng, network, plan))
 
 
@@ -155,13 +185,26 @@ def random_tiles(rng: np.random.Generator, network: LayeredNetwork, plan: FoldPl
 
 
 def random_frames(rng: np.random.Generator, network: LayeredNetwork, n_frames: int) -> np.ndarray:
-    """0/1 frames from blank to full: uint8[n_frames, C, H, W]."""
+    """Frames from blank to full, of any value that the encoding tells apart: uint8[n_frames, C, H, W]."""
     density = rng.choice([0.0, 0.2, 0.5, 0.8, 1.0], (n_frames, 1, 1, 1))
-    return (rng.random((n_frames, *network.input_shape)) < density).astype(np.uint8)
+    spoken = rng.random((n_frames, *network.input_shape)) < density
+    highest = {"binary": 1, "bitplanes": 2 ** network.encoding.get("bits", 0) - 1, "thermometer": 12}
+    return (spoken * rng.integers(1, highest[network.encoding["kind"]] + 1, spoken.shape)).astype(np.uint8)
 
 
 def random_case(seed: int, n_frames: int) -> tuple[LayeredNetwork, ProcessorSpec, FoldPlan, np.ndarray]:
     """Network, processor, plan and frames from a seed."""
     rng = np.random.default_rng(seed)
     network = random_network(rng)
-    return network, random_spec(rng), random_plan(rng, network), random_frames(rng, network, n_frames)
+    spec = random_spec(rng)
+    return network, spec, random_plan(rng, network, spec), random_frames(rng, network, n_frames)
+
+
+def cost_by_layer(image: ProcessorImage) -> list[tuple[str, dict[str, int], int]]:
+    """Name, neurons by role and arriving synapses of every layer, counted in the image."""
+    counted = []
+    for number, record in enumerate(image.layers):
+        roles = image.role[image.layer == number]
+        by_role = {role: int((roles == code).sum()) for code, role in enumerate(ROLES) if (roles == code).any()}
+        counted.append((record.name, by_role, int((image.layer[image.target] == number).sum())))
+    return counted

@@ -35,6 +35,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "on delivery": {"evaluation": "on-delivery", "potential_floor": -7},
     "on delivery, any threshold": {"evaluation": "on-delivery", "potential_floor": -20, "threshold_min": -30},
     "on delivery, no floor": {"evaluation": "on-delivery", "potential_floor": None, "threshold_min": -30},
+    "leak": {"leak": "all"},
+    "leak, floor -5": {"leak": "all", "potential_floor": -5},
+    "leak, no floor": {"leak": "all", "potential_floor": None},
+    "leak, wide input": {"leak": "all", "potential_floor": None, "input_min": -(2**31), "input_max": 2**31 - 1},
+    "leak, on delivery": {"leak": "all", "evaluation": "on-delivery", "potential_floor": -20, "threshold_min": -30},
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compiler import control
+from compiler.charges import least_delay
 from compiler.graph import GraphBuilder
 from compiler.schedule import Schedule, Stage
 
@@ -20,22 +21,28 @@ def emit_charges(builder: GraphBuilder, schedule: Schedule, stage: Stage, units:
     """Emit what the phase clock sends to every unit of a layer in every slot."""
     by_channel = units.reshape(stage.contract.channels, -1)
     charges = stage.charges
-    builder.synapses(phase_clock, by_channel, charges.clear[:, None], control.clear_delay(stage.contract))
+    builder.synapses(phase_clock, by_channel, charges.clear[:, None], control.clear_delay(schedule, stage))
     builder.synapses(phase_clock, by_channel, charges.bias[:, None], control.bias_delay(schedule, stage))
 
 
 def emit_gates(
-    builder: GraphBuilder, stage: Stage, layer: int, units: np.ndarray, phase_clock: int, frame_clock: int
+    builder: GraphBuilder,
+    schedule: Schedule,
+    stage: Stage,
+    layer: int,
+    units: np.ndarray,
+    phase_clock: int,
+    frame_clock: int,
 ) -> None:
     """Emit the row gates and gates of a gated layer and their hold on its units."""
     contract = stage.contract
     by_lane = units.reshape(contract.channels, contract.lane_rows, contract.lane_cols)
     for rows in control.row_classes(contract):
         row_gate = builder.neurons(layer, "gate", np.ones(1))
-        builder.synapses(frame_clock, row_gate, 1, control.row_delays(contract, rows.tiles))
+        builder.synapses(frame_clock, row_gate, 1, control.row_delays(schedule, contract, rows.tiles))
         for cols in control.col_classes(contract):
             gate = builder.neurons(layer, "gate", np.ones(1))
-            builder.synapses(phase_clock, gate, 1, control.gate_delay(contract))
+            builder.synapses(phase_clock, gate, 1, control.gate_delay(schedule, stage))
             builder.synapses(row_gate, gate, -1, control.tile_delays(contract, cols.tiles))
             held = by_lane[:, rows.first : rows.last, cols.first : cols.last]
-            builder.synapses(gate, held, stage.charges.inhibit[:, None, None], control.BLANK_TO_UNIT)
+            builder.synapses(gate, held, stage.charges.inhibit[:, None, None], least_delay(schedule.spec))

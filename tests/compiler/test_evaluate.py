@@ -6,10 +6,24 @@ import numpy as np
 import pytest
 from compiler_helpers import random_frames, random_network
 
+from compiler.drive import spiking_layers
+from compiler.emit import compile_network
 from compiler.evaluate import classes, evaluate
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
 from compiler.network import LayeredNetwork
+from compiler.plan import FoldPlan
 from isa_spec.errors import NetworkError
+from isa_spec.spec import load_profile
+from neuroproc.cli.verify import verify
+
+
+def values(encoding, frame):
+    """What the network sees of one frame, number by number."""
+    seen = np.zeros(frame.shape, object)
+    for place, value in np.ndenumerate(frame):
+        steps = encoding.get("thresholds", [encoding.get("threshold")])
+        seen[place] = int(value) if "bits" in encoding else len([step for step in steps if value >= step])
+    return seen
 
 
 def by_loops(layer, maps):
@@ -59,7 +73,8 @@ def test_every_layer_equals_loops(seed):
     frames = random_frames(rng, network, 2)
     found = evaluate(network, frames)
     for number, frame in enumerate(frames):
-        right = {"input": frame.astype(object)}
+        right = {"input": values(network.encoding, frame)}
+        assert np.array_equal(found["input"][number], right["input"])
         for layer in network.layers:
             right[layer.name] = by_loops(layer, [right[source] for source in layer.sources])
             if layer.spikes:
@@ -104,3 +119,36 @@ def test_a_convolution_by_hand():
     network = LayeredNetwork("n", (1, 1, 3), (layer,), {"kind": "binary"}, {"kind": "spikes"})
     # Positions see (0, a), (a, b), (b, c), (c, 0).
     assert evaluate(network, np.array([[[[1, 0, 1]]]]))["c"].tolist() == [[[[0, 1, 0, 1]]]]
+
+
+@pytest.mark.oracle
+def test_thresholds_beyond_any_sum_say_always_or_never_on_averages_too():
+    """Averages are counted as sums that are four times too large; 2**62 is not."""
+    mean = Pool2d("mean", ("input",), "avgpool2d", (2, 2), (2, 2))
+    add = Add("add", ("mean",), np.array([2**62, -(2**62)]))
+    network = LayeredNetwork("n", (2, 4, 4), (mean, add), {"kind": "binary"}, {"kind": "spikes"})
+    frames = np.ones((1, 2, 4, 4), np.uint8)
+    assert evaluate(network, frames)["add"].reshape(2, -1).tolist() == [[0] * 4, [1] * 4]
+    assert verify(network, compile_network(network, load_profile("research"), FoldPlan((1, 1))), frames).exact
+
+
+def test_spikes_beside_averages_of_many_values():
+    """One more than the average of 256: a byte does not hold what it is counted as."""
+    mean = Pool2d("mean", ("input",), "avgpool2d", (16, 16), (16, 16))
+    any_ = Pool2d("any", ("input",), "maxpool2d", (16, 16), (16, 16))
+    add = Add("add", ("mean", "any"), np.array([2]))
+    network = LayeredNetwork("n", (1, 16, 16), (mean, any_, add), {"kind": "binary"}, {"kind": "spikes"})
+    frames = np.ones((2, 1, 16, 16), np.uint8)
+    frames[1, 0, 3, 3] = 0
+    assert evaluate(network, frames)["add"].ravel().tolist() == [1, 0]
+
+
+def test_averages_do_not_make_weights_larger_than_they_need():
+    """1, 3 and 2 times the average of four reach 5 where 1, 3 and 2 times the sum reach 20."""
+    mean = Pool2d("mean", ("input",), "avgpool2d", (2, 2), (2, 2))
+    for factor, threshold in ((1, 20), (4, 5)):
+        dense = Dense("d", ("mean",), factor * np.array([[1, 3, 2, 0]]), np.array([5]))
+        network = LayeredNetwork("n", (1, 4, 4), (mean, dense), {"kind": "binary"}, {"kind": "spikes"})
+        found = spiking_layers(network)[0]
+        assert set(found.terms[0].window.weight.ravel().tolist()) == {0, 1, 2, 3}
+        assert found.threshold.tolist() == [threshold]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compiler_helpers import random_case, random_frames, random_network, random_plan, random_spec
+from compiler_helpers import cost_by_layer, random_case, random_frames, random_network, random_plan, random_spec
 
 import neuroproc
 from compiler.cost import cost_of
@@ -13,6 +13,7 @@ from compiler.evaluate import evaluate
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
 from isa_spec.codec import encode_image
+from isa_spec.coding import plane_weights
 from isa_spec.image import ROLES
 from isa_spec.spec import load_profile
 from neuroproc.host import MapReader, encode_frames
@@ -48,16 +49,6 @@ def check(seed):
     np.maximum.at(longest, image.source(), image.delay)
     assert longest.sum() == cost.delay_storage
     assert cost_by_layer(image) == [(layer.name, dict(layer.roles), layer.synapses) for layer in cost.layers], seed
-
-
-def cost_by_layer(image):
-    """Name, neurons by role and arriving synapses of every layer, counted in the image."""
-    counted = []
-    for number, record in enumerate(image.layers):
-        roles = image.role[image.layer == number]
-        by_role = {role: int((roles == code).sum()) for code, role in enumerate(ROLES) if (roles == code).any()}
-        counted.append((record.name, by_role, int((image.layer[image.target] == number).sum())))
-    return counted
 
 
 @pytest.mark.metamorphic
@@ -138,7 +129,8 @@ def test_residue_would_be_seen():
     caught = 0
     for seed in range(40):
         network, spec, plan, frames = random_case(seed, n_frames=5)
-        image = compile_network(network, replace(spec, potential_floor=0), plan)
+        spec, plan = replace(spec, potential_floor=0, leak="none"), replace(plan, clearing="floor")
+        image = compile_network(network, spec, plan)
         clock = np.isin(image.source(), np.flatnonzero(image.role == ROLES.index("clock")))
         clearing = clock & (image.weight < 0)
         if not clearing.any():
@@ -174,19 +166,33 @@ def test_random_cases_reach_the_corners():
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
         network, spec = random_network(rng), random_spec(rng)
-        schedule = make_schedule(network, spec, random_plan(rng, network))
+        schedule = make_schedule(network, spec, random_plan(rng, network, spec))
         cost = cost_of(schedule)
         seen |= {role for layer in cost.layers for role in layer.roles}
-        seen |= {f"floor {np.sign(spec.potential_floor)}"}
+        floor = "no floor" if spec.potential_floor is None else f"floor {np.sign(spec.potential_floor)}"
+        seen |= {floor, schedule.clearing, f"{schedule.clearing} {floor}, leak {spec.leak}"}
         parts = [part for stage in schedule.stages for part in stage.parts]
         seen |= {"split" for part in parts if np.abs(part.window.weight).max() > spec.weight_max}
         seen |= {"bias" for stage in schedule.stages if stage.charges.bias.any()}
         seen |= {f"{len(stage.parts)} parts" for stage in schedule.stages}
         seen |= {layer.kind for layer in network.layers}
+        seen |= input_corners(network)
         seen |= {"slot 1" if schedule.slot == 1 else "slot 2"}
         seen |= {"tiles" for name in schedule.plan.tiles}
         seen |= {"uneven tile" for stage in schedule.stages if stage.contract.height % stage.contract.unroll_h}
     kinds = {"conv2d", "dense", "flatten", "maxpool2d", "sumpool2d", "avgpool2d", "add", "concat", "2 parts"}
-    roles = {"input", "unit", "relay", "clock", "gate", "serialiser"}
+    kinds |= {"binary", "bitplanes", "thermometer"}
+    kinds |= {"planes to " + kind for kind in ("conv2d", "dense", "add", "concat", "flatten", "sumpool2d", "avgpool2d")}
+    roles = {"input", "unit", "relay", "clock", "gate", "serialiser", "tap"}
     corners = {"floor 0", "floor -1", "split", "bias", "slot 1", "slot 2", "uneven tile", "tiles"} | kinds | roles
+    corners |= {"no floor", "floor", "leak", "force"}
+    corners |= {f"force {floor}, leak none" for floor in ("floor 0", "floor -1", "no floor")}
+    corners |= {f"leak {floor}, leak all" for floor in ("floor 0", "floor -1", "no floor")}
     assert corners <= seen
+
+
+def input_corners(network):
+    """Encoding of a network, and the layers that read several planes of each channel."""
+    planes = len(plane_weights(network.encoding))
+    reading = {f"planes to {layer.kind}" for layer in network.layers if "input" in layer.sources and planes > 1}
+    return {network.encoding["kind"]} | reading

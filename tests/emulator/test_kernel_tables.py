@@ -43,7 +43,9 @@ def test_segments(family: str, seed: int) -> None:
     low = bool((image.threshold < 1).any())
     assert tables.tracks_touch == (low and rules.evaluation == "on-delivery")
     assert tables.always == (low and rules.evaluation == "every-cycle")
-    assert tables.floor == (np.iinfo(np.int64).min if rules.potential_floor is None else rules.potential_floor)
+    lowest = np.iinfo(tables.threshold.dtype).min
+    assert tables.floor == (lowest if rules.potential_floor is None else rules.potential_floor)
+    assert tables.leaks == family.startswith("leak")
 
 
 def one_synapse(delay: int, n_neurons: int = 2) -> ProcessorImage:
@@ -86,3 +88,11 @@ def test_a_floor_out_of_sight_is_none(floor: int | None, endless: bool) -> None:
     assert falls_without_end(image) == endless
     assert potential_type(image) == np.int64
     assert prepare(image).floor == (-(2**63) if floor is None else floor)
+
+
+@pytest.mark.parametrize("floor", [0, -(2**40), -(2**63), None])
+def test_what_leaks_needs_neither_floor_nor_room(floor: int | None) -> None:
+    image = build_image(make_spec(leak="all", potential_floor=floor), [1, 1], [0], [1], [-1], [1], [], [])
+    assert not falls_without_end(image)
+    assert potential_type(image) == np.int32
+    assert prepare(image).floor == (0 if floor == 0 else -(2**31))

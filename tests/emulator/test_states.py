@@ -48,7 +48,7 @@ def test_canonical_form(engine: Engine) -> None:
         state = running(engine, family).state()
         place = list(zip(state.pending.ahead.tolist(), state.pending.neuron.tolist(), strict=True))
         assert place == sorted(set(place))
-        if family not in ("on delivery, any threshold", "on delivery, no floor"):
+        if not running(engine, family)._tracks_touch:
             assert np.all(state.pending.charge)
             assert np.all(state.inputs.value)
 

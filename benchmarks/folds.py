@@ -1,0 +1,84 @@
+"""The trade of time for space: what folds of a network cost, as a Markdown table and as a picture.
+
+The counts come from the planner's closed form, before a neuron exists; each row of the table is then compiled as well,
+and the two have to agree.
+
+    python benchmarks/folds.py examples/lenet/lenet.json --profile np16 --plot docs/trade.svg
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import neuroproc
+from compiler.search import all_options, pareto_front
+from neuroproc.cli.compile import unroll
+from neuroproc.cli.explore import REFERENCE, as_dict
+from neuroproc.plots import plot_trade
+
+HEAD = ("unroll", "neurons", "synapses", "longest delay", "cycles per frame", "latency")
+
+
+def default_unrolls(network: neuroproc.LayeredNetwork) -> list[tuple[int, int]]:
+    """The whole frame, a column, a row, a pixel."""
+    _, height, width = network.input_shape
+    return list(dict.fromkeys([(height, width), (height, 1), (1, width), (1, 1)]))
+
+
+def reference_of(cost: neuroproc.Cost) -> dict[str, int]:
+    """Sizes that no fold changes: parameters, and what a plain conversion makes of them."""
+    return {name: cost.total(name) for name in REFERENCE}
+
+
+def table(network: neuroproc.LayeredNetwork, spec: neuroproc.ProcessorSpec, unrolls: list[tuple[int, int]]) -> str:
+    """Markdown table, one row per fold, below the plain conversion."""
+    rows = []
+    plain: dict[str, int] = {}
+    for tile in unrolls:
+        plan = neuroproc.FoldPlan(tile)
+        cost = neuroproc.cost_of(neuroproc.make_schedule(network, spec, plan))
+        image = neuroproc.compile_network(network, spec, plan)
+        if (image.n_neurons, image.n_synapses) != (cost.neurons, cost.synapses):
+            raise AssertionError(f"unroll {tile}: planned {cost.neurons, cost.synapses}, emitted otherwise")
+        plain = reference_of(cost)
+        rows.append((tile, cost.neurons, cost.synapses, image.max_delay, cost.interval, cost.latency))
+    lines = [
+        f"{network.name}: {plain['parameters']:,} parameters, {plain['nonzero_parameters']:,} of them not zero; "
+        f"profile {spec.name}",
+        "",
+        f"| {' | '.join(HEAD)} |",
+        f"|---|{'---:|' * (len(HEAD) - 1)}",
+        f"| plain conversion | {plain['unrolled_neurons']:,} | {plain['unrolled_synapses']:,} | | | |",
+    ]
+    for (height, width), *numbers in rows:
+        lines.append(f"| {height}x{width} | {' | '.join(f'{number:,}' for number in numbers)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print the table, draw the picture; exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
+    parser.add_argument("--profile", default="research", metavar="NAME|FILE", help="processor (default: research)")
+    parser.add_argument("--unroll", nargs="+", type=unroll, metavar="UHxUW", help="rows of the table")
+    parser.add_argument("--plot", metavar="FILE", help="picture of the best folds (.svg, .png); needs the extra 'plot'")
+    args = parser.parse_args()
+    try:
+        network, spec = neuroproc.load_network(args.network), neuroproc.load_profile(args.profile)
+        print(table(network, spec, args.unroll or default_unrolls(network)))
+        if args.plot:
+            options = all_options(network, spec)
+            folds = [as_dict(option) for option in pareto_front(options)]
+            plot_trade(args.plot, f"{network.name} on {spec.name}", folds, reference_of(options[0].cost))
+    except neuroproc.NeuroprocError as error:
+        print(f"folds.py: error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

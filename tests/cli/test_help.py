@@ -1,0 +1,93 @@
+"""Every ``--help`` ends with an example, and the examples work as they stand."""
+
+import json
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+from cli_helpers import ROOT, call
+
+import neuroproc
+from neuroproc.cli.main import COMMANDS
+
+DATA = ROOT / "neuroproc" / "data"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_ends_with_an_example(capsys, command):
+    result = call(capsys, command, "--help")
+    assert (result.status, result.err) == (0, "")
+    *_, title, example = result.out.rstrip().splitlines()
+    assert title == "example:"
+    assert example.startswith(f"  neuroproc {command}")
+
+
+def test_help_of_the_program(capsys):
+    result = call(capsys, "--help")
+    assert result.status == 0
+    assert result.out.rstrip().endswith("example:\n  neuroproc demo")
+    for command, summary in COMMANDS.items():
+        assert f"{command} " in result.out
+        assert summary.split()[0] in result.out
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, capsys):
+    """A folder with the files that the examples name."""
+    if not (DATA / "digits.json").exists() or not (ROOT / "examples" / "lenet" / "lenet.json").exists():
+        pytest.skip("the shipped networks are not there yet")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for file in DATA.iterdir():
+        shutil.copy(file, tmp_path)
+    for network, image in (("digits.json", "digits.npi"), ("examples/lenet/lenet.json", "lenet.npi")):
+        assert call(capsys, "compile", network, "-o", image, "--unroll", "1x1").status == 0
+    image = neuroproc.load_image("digits.npi")
+    events = neuroproc.encode_frames(image, neuroproc.read_frames("digits_frames.npz")[:1])
+    neuroproc.write_spikes("spikes.csv", events, image.inputs)
+    return tmp_path
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_works(workplace, capsys, command):
+    example = call(capsys, command, "--help").out.rstrip().splitlines()[-1]
+    program, *arguments = shlex.split(example)
+    assert program == "neuroproc"
+    before = {file: file.stat().st_mtime_ns for file in workplace.iterdir()}
+    result = call(capsys, *arguments)
+    assert (result.status, result.err) == (0, "")
+    if "-o" in arguments:
+        written = workplace / arguments[arguments.index("-o") + 1]
+        assert written.stat().st_mtime_ns != before.get(written)
+    else:
+        assert result.out
+    if "--json" in arguments:
+        json.loads(result.out)
+
+
+@pytest.mark.docs
+def test_the_demo_says_how_to_do_it_by_hand(workplace, capsys):
+    """Its commands work, and give what the demo gave."""
+    shown = call(capsys, "demo")
+    assert (shown.status, shown.err) == (0, "")
+    commands = [line.strip() for line in shown.out.splitlines() if line.startswith("  neuroproc ")]
+    assert [line.split()[1] for line in commands] == ["compile", "count", "classify", "verify"]
+    outputs = [call(capsys, *shlex.split(line)[1:]) for line in commands]
+    assert [output.status for output in outputs] == [0, 0, 0, 0]
+    row = next(line for line in shown.out.splitlines() if line.startswith("1x1 ")).split()
+    image = neuroproc.load_image("digits.npi")
+    assert row[1:5] == [f"{n:,}" for n in (image.n_neurons, image.n_synapses, image.interval, image.latency)]
+    assert f"accuracy {row[5]}" in outputs[2].out
+    assert "is exact" in outputs[3].out
+
+
+@pytest.mark.docs
+def test_the_demo_for_machines(workplace, capsys):
+    results = json.loads(call(capsys, "demo", "--json").out)
+    assert all(result["different"] == 0 for result in results)
+    assert len({result["accuracy"] for result in results}) == 1
+    synapses = [result["synapses"] for result in results]
+    assert synapses == sorted(synapses, reverse=True)
+    assert np.all(np.diff([result["interval"] for result in results]) > 0)

@@ -1,0 +1,200 @@
+"""Images that were truncated, altered, made by a newer version or by another program's mistake."""
+
+import io
+import json
+import random
+import zipfile
+
+import numpy as np
+import pytest
+from cli_helpers import (
+    call,
+    changed,
+    members_of,
+    network_entry,
+    places,
+    refused,
+    sealed,
+    with_header,
+    without,
+    write_json,
+)
+
+import neuroproc
+from isa_spec import codec
+from isa_spec.codec import decode_image, encode_image
+from isa_spec.errors import NeuroprocError
+
+pytestmark = pytest.mark.malformed
+
+
+@pytest.fixture
+def data(case):
+    return case.image.read_bytes()
+
+
+def damaged(data, content):
+    """Nothing, or what a damaged image was taken for, as the bytes it would be written as."""
+    try:
+        return encode_image(decode_image(content, "image"), "neuroproc 0.1.0")
+    except NeuroprocError:
+        return None
+
+
+def test_truncated_at_any_length(data):
+    for length in range(0, len(data), 5):
+        assert damaged(data, data[:length]) is None, length
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flipped_bit_never_changes_what_an_image_says(data, bit):
+    """Refused, or (in what a zip file says twice or says to nobody) the very same image."""
+    same = 0
+    for place in range(bit, len(data), 2):
+        content = bytearray(data)
+        content[place] ^= 1 << bit
+        found = damaged(data, bytes(content))
+        assert found in (None, data), place
+        same += found is not None
+    assert same < len(data) / 20
+
+
+def test_other_damage_never_changes_what_an_image_says(data):
+    rng = random.Random(3)
+    for number in range(300):
+        start = rng.randrange(len(data))
+        end = start + rng.randrange(1, 300)
+        for middle in (b"", rng.randbytes(end - start), bytes(end - start), data[start:end] * 2):
+            assert damaged(data, data[:start] + middle + data[end:]) in (None, data), number
+
+
+@pytest.mark.parametrize("command", ["count", "run", "classify", "verify"])
+def test_every_command_refuses_a_damaged_image(case, capsys, command, data):
+    others = {
+        "count": [], "run": [case.spikes, "-o", case.folder / "out.csv"], "classify": [case.frames],
+        "verify": [case.frames],
+    }[command]  # fmt: skip
+    before = [case.network] if command == "verify" else []
+    altered = bytearray(data)
+    altered[data.index(b'"latency":') + 10] ^= 1
+    for content, words in ((b"", "truncated"), (data[: len(data) // 2], "truncated"), (bytes(altered), "altered")):
+        case.image.write_bytes(content)
+        refused(call(capsys, command, *before, case.image, *others), "tiny.npi", words)
+    assert not (case.folder / "out.csv").exists()
+    case.image.unlink()
+    refused(call(capsys, command, *before, case.image, *others), "tiny.npi", "No such file")
+
+
+def test_an_altered_header_with_its_zip_checksum_made_right(case, capsys, data):
+    members = members_of(data)
+    members[codec.HEADER] = members[codec.HEADER].replace(b'"latency":', b'"latency":1')
+    with zipfile.ZipFile(case.image, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    refused(call(capsys, "count", case.image), "tiny.npi", "checksum differs", "compile it again")
+
+
+HEADERS = [
+    ("version", 2, "newer"),
+    ("version", 0, "version 0"),
+    ("version", "1", "version"),
+    ("format", "other", "not a processor image"),
+    ("extensions", ["telepathy"], "telepathy"),
+    ("extensions", "on-delivery", "extensions"),
+    ("inputs", [["a"]], "inputs"),
+    ("inputs", [["a", 10**6]], "'a'"),
+    ("inputs", [["a", 0], ["a", 1]], "twice"),
+    ("outputs", 5, "outputs"),
+    ("layers", [5], "layer"),
+    ("latency", "soon", "latency"),
+    ("interval", 0, "interval"),
+    ("encoding", {"kind": "nothing"}, "encoding"),
+    ("decode", {"kind": "argmax", "classes": 7}, "classes"),
+    ("profile", {}, "profile"),
+    ("options", None, "options"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "words"), HEADERS, ids=lambda value: str(value)[:30])
+def test_a_header_that_is_wrong_but_sealed(case, capsys, data, key, value, words):
+    case.image.write_bytes(with_header(data, lambda header: header.update({key: value})))
+    refused(call(capsys, "count", case.image), words)
+
+
+@pytest.mark.parametrize("key", sorted(codec._HEADER))
+def test_a_header_without_a_key(case, capsys, data, key):
+    case.image.write_bytes(with_header(data, lambda header: header.pop(key)))
+    refused(call(capsys, "count", case.image), "tiny.npi")
+
+
+@pytest.mark.parametrize("name", sorted(codec.SECTIONS))
+def test_an_image_without_a_section(case, capsys, data, name):
+    members = members_of(data)
+    del members[f"{name}.npy"]
+    case.image.write_bytes(sealed(members))
+    refused(call(capsys, "count", case.image), f"section {name} is missing")
+
+
+def array_bytes(array):
+    out = io.BytesIO()
+    np.lib.format.write_array(out, array, allow_pickle=True)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", sorted(codec.SECTIONS))
+def test_sections_that_are_wrong_but_sealed(case, capsys, data, name):
+    """Another type, another shape, one entry less, Python objects, a value from nowhere."""
+    members = members_of(data)
+    array = np.lib.format.read_array(io.BytesIO(members[f"{name}.npy"]))
+    far = array.copy()
+    far.flat[-1] = np.iinfo(array.dtype).max
+    for wrong in (array.astype(float), array[None], array[:-1], array.astype(object), far):
+        if name == "start" and (wrong is far or wrong.shape == array[:-1].shape):
+            continue  # larger start events, or fewer, contradict nothing
+        case.image.write_bytes(sealed({**members, f"{name}.npy": array_bytes(wrong)}))
+        result = call(capsys, "count", case.image)
+        assert result.status in (3, 4)
+        refused(result, status=result.status)
+
+
+ODD = [None, True, 0, -1, 1, 3.5, 10**6, 2**70, "", "x", [], [[]], [1], [["a", 1]], {}, {"a": 1}, {"kind": []}]
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_any_change_of_a_sealed_header_is_used_or_refused(case, capsys, data, block):
+    """Even where another program made the mistake: nothing but our own errors."""
+    header = json.loads(members_of(data)[codec.HEADER])
+    everywhere = list(places(header))
+    members = members_of(data)
+    for seed in range(block * 60, (block + 1) * 60):
+        rng = random.Random(seed)
+        place = rng.choice(everywhere)
+        entry = without(header, place) if rng.random() < 0.2 else changed(header, place, rng.choice(ODD))
+        case.image.write_bytes(sealed({**members, codec.HEADER: json.dumps(entry).encode()}))
+        for command in (["count", case.image], ["classify", case.image, case.frames, "--limit", 1]):
+            result = call(capsys, *command)
+            assert result.status in (0, 3, 4), (seed, place)
+            if result.status:
+                refused(result, status=result.status)
+
+
+def test_a_network_is_no_image_and_an_image_no_network(case, capsys):
+    refused(call(capsys, "count", case.network), "tiny.json", "not a processor image")
+    refused(call(capsys, "compile", case.image, "-o", case.folder / "new.npi"), "tiny.npi", "not JSON")
+
+
+def test_an_image_that_was_not_compiled_cannot_classify(case, capsys):
+    """Built by hand: it has ports but no frames; `run` is for it."""
+    spec = neuroproc.load_profile("research")
+    port = neuroproc.Port("a", 0)
+    neuroproc.save_image(case.image, neuroproc.build_image(spec, [1], [], [], [], [], [port], [port]))
+    refused(call(capsys, "classify", case.image, case.frames), "use 'run'")
+    result = call(capsys, "run", case.image, case.spikes)
+    assert result.out.splitlines()[1:] == ["cycle,port,value", "1,0,1", "5,0,1", "9,0,1"]
+
+
+def test_verify_wants_the_network_of_the_image(case, capsys):
+    entry = network_entry()
+    entry["layers"][0]["threshold"][0] += 1
+    write_json(case.network, entry)
+    refused(call(capsys, "verify", case.network, case.image, case.frames), "another network", "compile it again")

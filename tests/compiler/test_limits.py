@@ -1,0 +1,220 @@
+"""Limits of real processors: one synapse per ordered pair, fan-in and fan-out, weights, the width of potentials."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from compiler_helpers import cost_by_layer, random_case, random_frames
+
+import neuroproc
+from compiler.cost import cost_of
+from compiler.emit import compile_network, emit
+from compiler.graph import NeuronGraph
+from compiler.layers import Add, Conv2d, Dense, Flatten, Pool2d
+from compiler.network import LayeredNetwork
+from compiler.passes.insert_relays import insert_relays
+from compiler.passes.one_per_pair import Line, one_per_pair
+from compiler.plan import FoldPlan
+from compiler.schedule import make_schedule
+from isa_spec.errors import ResourceError
+from isa_spec.image import ROLES, signed_bits
+from isa_spec.spec import load_profile
+
+BINARY, SPIKES = {"kind": "binary", "threshold": 1}, {"kind": "spikes"}
+
+
+def small_network(size):
+    """Convolutions, pooling and a dense layer; weights up to ``size`` and thresholds of either sign up to it."""
+    rng = np.random.default_rng(3)
+
+    def weights(*shape):
+        return rng.integers(-size, size + 1, shape)
+
+    def thresholds(units):
+        return rng.integers(-2, size + 1, units)
+
+    layers = (
+        Conv2d("conv1", ("input",), weights(3, 1, 3, 3), thresholds(3), padding=((1, 1), (1, 1))),
+        Pool2d("pool1", ("conv1",), "maxpool2d", (2, 2), (2, 2)),
+        Conv2d("conv2", ("pool1",), weights(4, 3, 2, 2), thresholds(4)),
+        Flatten("flatten", ("conv2",)),
+        Dense("fc", ("flatten",), weights(5, 36), thresholds(5)),
+    )
+    return LayeredNetwork("small", (1, 8, 8), layers, BINARY, SPIKES)
+
+
+def graph_of(n_neurons, synapses):
+    source, target, weight, delay = np.array(synapses, np.int64).reshape(-1, 4).T
+    nothing = np.zeros(n_neurons, np.int64)
+    return NeuronGraph(nothing + 1, nothing.astype(np.uint8), nothing.astype(np.int16), source, target, weight, delay)
+
+
+def pairs_of(graph):
+    return np.unique(np.stack([graph.source, graph.target]), axis=1, return_counts=True)[1]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("gate", [False, True])
+@pytest.mark.parametrize("unroll", [(1, 1), (8, 1), (2, 2), (4, 8), (8, 8)])
+@pytest.mark.parametrize(("profile", "size"), [("risp1", 1), ("risp7", 7), ("risp127", 127)])
+def test_risp_processors_hold_networks_at_every_unroll(profile, size, unroll, gate):
+    """One synapse per pair, a floor below 0, and clearing charges beyond the largest weight."""
+    network, spec = small_network(size), load_profile(profile)
+    frames = random_frames(np.random.default_rng(0), network, 8)
+    schedule = make_schedule(network, spec, FoldPlan(unroll, gate))
+    cost = cost_of(schedule)
+    image = emit(schedule, cost)
+    assert neuroproc.verify(network, image, frames).exact
+    assert cost_by_layer(image) == [(layer.name, dict(layer.roles), layer.synapses) for layer in cost.layers]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("block", range(4))
+def test_random_cases_with_one_synapse_per_pair(block):
+    taps = 0
+    for seed in range(2000 + 25 * block, 2025 + 25 * block):
+        network, spec, plan, frames = random_case(seed, n_frames=4)
+        schedule = make_schedule(network, replace(spec, parallel_synapses=False), plan)
+        cost = cost_of(schedule)
+        image = emit(schedule, cost)
+        assert neuroproc.verify(network, image, frames).exact, seed
+        assert cost_by_layer(image) == [(layer.name, dict(layer.roles), layer.synapses) for layer in cost.layers], seed
+        longest = np.zeros(image.n_neurons, np.int64)
+        np.maximum.at(longest, image.source(), image.delay)
+        assert longest.sum() == cost.delay_storage, seed
+        taps += cost_sum(cost, "tap")
+    assert taps > 100
+
+
+def cost_sum(cost, role):
+    return sum(layer.roles.get(role, 0) for layer in cost.layers)
+
+
+def test_two_sums_over_one_map_at_one_time_are_held():
+    """An addition of two convolutions of one map wants two synapses of a pair in one cycle, even when not folded."""
+    rng = np.random.default_rng(5)
+    layers = [
+        Conv2d(name, ("input",), rng.integers(1, 5, (2, 1, 3, 3)), None, padding=((1, 1), (1, 1))) for name in "ab"
+    ]
+    network = LayeredNetwork("sum", (1, 4, 4), (*layers, Add("sum", ("a", "b"), np.array([9, 20]))), BINARY, SPIKES)
+    spec = replace(load_profile("research"), parallel_synapses=False)
+    frames = random_frames(rng, network, 6)
+    for unroll in [(4, 4), (1, 1), (2, 4)]:
+        image = compile_network(network, spec, FoldPlan(unroll))
+        assert (image.role == ROLES.index("tap")).any()
+        assert neuroproc.verify(network, image, frames).exact
+
+
+def test_the_plain_network_needs_no_taps():
+    """Only what is folded, or too wide for one synapse, needs them."""
+    network = small_network(3)
+    spec = replace(load_profile("research"), parallel_synapses=False)
+    image = compile_network(network, spec, FoldPlan((8, 8)))
+    taps = image.role == ROLES.index("tap")
+    names = {image.layers[number].name for number in image.layer[taps]}
+    assert names <= {"control"}  # a clock clears and lifts the same units
+
+
+@pytest.mark.parametrize("max_delay", [None, 1, 2, 3, 5])
+@pytest.mark.parametrize("seed", range(10))
+def test_the_pass_counts_as_the_closed_form_does(seed, max_delay):
+    rng = np.random.default_rng(seed)
+    synapses = [
+        (source, 4 + target, 1, delay)
+        for source in range(4)
+        for target in range(5)
+        for delay in range(1, 9)
+        for _ in range(int(rng.integers(0, 3 if delay > 1 else 2)))
+    ]
+    graph = graph_of(9, synapses)
+    done = one_per_pair(graph, max_delay, [""])
+    line = Line(4, max_delay)
+    copies = np.zeros((8, 5, 4), np.int64)
+    for source, target, _, delay in synapses:
+        copies[delay - 1, target - 4, source] += 1
+    line.add(range(1, 9), list(copies))
+    taps = done.role == ROLES.index("tap")
+    fed = np.isin(done.target, np.flatnonzero(taps))
+    assert np.array_equal(np.bincount(done.source[fed], minlength=4), line.taps())
+    longest = np.zeros(len(done.threshold), np.int64)
+    np.maximum.at(longest, done.source, done.delay)
+    assert np.array_equal(longest[:4], line.longest())
+    assert np.all(pairs_of(insert_relays(done, max_delay)) == 1)
+
+
+def test_a_pair_of_several_delays_keeps_the_shortest_and_taps_are_shared():
+    # 0 speaks to 1 after 2 and 5 cycles, to 2 after 3 and 5, to 3 after 5 alone.
+    graph = graph_of(4, [(0, 1, 7, 2), (0, 1, 8, 5), (0, 2, 7, 3), (0, 2, 9, 5), (0, 3, 6, 5)])
+    done = one_per_pair(graph, None, [""])
+    assert done.role.tolist() == [0, 0, 0, 0, ROLES.index("tap")]
+    found = sorted(zip(*(part.tolist() for part in (done.source, done.target, done.weight, done.delay)), strict=True))
+    assert found == [(0, 1, 7, 2), (0, 2, 7, 3), (0, 3, 6, 5), (0, 4, 1, 4), (4, 1, 8, 1), (4, 2, 9, 1)]
+
+
+def test_relays_part_pairs_too():
+    graph = graph_of(2, [(0, 1, 1, delay) for delay in (1, 2, 3)])
+    assert len(one_per_pair(graph, 1, [""]).threshold) == 2
+    assert len(one_per_pair(graph, 2, [""]).threshold) == 3
+    assert len(one_per_pair(graph, None, [""]).threshold) == 4
+
+
+@pytest.mark.error
+def test_two_synapses_of_one_cycle_cannot_be_parted():
+    graph = graph_of(2, [(0, 1, 5, 1), (0, 1, 6, 1), (0, 1, 6, 4)])
+    words = r"layer 'conv': 2 synapses .* weight 6\), allowed 1 \(parallel_synapses is false\).*; use .* or choose"
+    with pytest.raises(ResourceError, match=words):
+        one_per_pair(graph, None, ["conv"])
+
+
+@pytest.mark.error
+def test_a_sign_that_is_missing_cannot_be_split():
+    words = r"layer 'conv1', weight\[.*\] = -\d+, allowed 1..15 \(weight_min of profile .*; requantise .* or choose"
+    with pytest.raises(ResourceError, match=words):
+        compile_network(small_network(3), load_profile("risp15+"), FoldPlan((1, 1)))
+
+
+@pytest.mark.error
+@pytest.mark.parametrize(("limit", "verb"), [("max_fan_in", "arrive at"), ("max_fan_out", "leave")])
+def test_fan_limits_say_what_is_wrong_and_hold_exactly(limit, verb):
+    network, spec = small_network(3), load_profile("research")
+    image = compile_network(network, spec, FoldPlan((1, 1)))
+    ends = image.target if limit == "max_fan_in" else image.source()
+    worst = int(np.bincount(ends).max())
+    assert compile_network(network, replace(spec, **{limit: worst}), FoldPlan((1, 1))).n_synapses == image.n_synapses
+    with pytest.raises(ResourceError) as refusal:
+        compile_network(network, replace(spec, **{limit: worst - 1}), FoldPlan((1, 1)))
+    assert (refusal.value.limit, refusal.value.used, refusal.value.allowed) == (limit, worst, worst - 1)
+    assert f"{worst} synapses {verb} it, allowed {worst - 1} ({limit} of profile research)" in str(refusal.value)
+    assert str(refusal.value).startswith("layer '")
+    assert "prune" in str(refusal.value)
+    assert str(refusal.value).endswith(" or choose a wider profile")
+
+
+def test_the_width_of_potentials_follows_from_their_range():
+    assert [signed_bits(*ends) for ends in [(0, 0), (-1, 0), (0, 1), (-2, 1), (-3, 1), (-128, 127), (0, 128)]] == [
+        1, 1, 2, 2, 3, 8, 9,
+    ]  # fmt: skip
+    network = small_network(3)
+    measures = neuroproc.count(compile_network(network, load_profile("np8"), FoldPlan((1, 1))))
+    assert measures["potential_bits"] == signed_bits(*measures["potential_range"])
+    assert measures["potential_bits"] == max(layer["potential_bits"] for layer in measures["layers"])
+    for layer in measures["layers"]:
+        low, high = layer["potential_range"]
+        assert -(2 ** (layer["potential_bits"] - 1)) <= low <= high < 2 ** (layer["potential_bits"] - 1)
+
+
+def test_without_a_floor_no_width_is_enough():
+    spec = replace(load_profile("research"), potential_floor=None)
+    network = small_network(3)
+    measures = neuroproc.count(compile_network(network, spec, FoldPlan((8, 8))))
+    assert measures["potential_bits"] is None
+
+
+def test_the_narrowest_processor_that_is_said_to_do_does():
+    """A profile of exactly `potential_bits` takes the image; one bit less refuses it."""
+    network = small_network(3)
+    spec = replace(load_profile("np8"), threshold_max=20, potential_bits=32)
+    bits = neuroproc.count(compile_network(network, spec, FoldPlan((1, 1))))["potential_bits"]
+    compile_network(network, replace(spec, potential_bits=bits), FoldPlan((1, 1)))
+    with pytest.raises(ResourceError, match="potential_bits"):
+        compile_network(network, replace(spec, potential_bits=bits - 1), FoldPlan((1, 1)))

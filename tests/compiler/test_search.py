@@ -1,0 +1,106 @@
+"""Plans within bounds, and the Pareto front, against looking at every option."""
+
+import itertools
+
+import numpy as np
+import pytest
+from compiler_helpers import random_network
+
+from compiler.cost import cost_of
+from compiler.layers import Conv2d, Dense, Flatten, Pool2d
+from compiler.network import LayeredNetwork
+from compiler.plan import FoldPlan, legal_unrolls
+from compiler.schedule import make_schedule
+from compiler.search import MEASURES, Bounds, all_options, best_option, pareto_front
+from isa_spec.errors import ResourceError
+from isa_spec.spec import load_profile
+
+RESEARCH = load_profile("research")
+
+
+@pytest.fixture(scope="module")
+def options():
+    rng = np.random.default_rng(0)
+    layers = (
+        Conv2d("conv", ("input",), rng.integers(-3, 4, (4, 1, 3, 3)), np.full(4, 2)),
+        Pool2d("pool", ("conv",), "maxpool2d", (2, 2), (2, 2)),
+        Flatten("flatten", ("pool",)),
+        Dense("dense", ("flatten",), rng.integers(-3, 4, (10, 100)), np.full(10, 3)),
+    )
+    network = LayeredNetwork("small", (1, 12, 12), layers, {"kind": "binary"}, {"kind": "spikes"})
+    return all_options(network, RESEARCH)
+
+
+def test_every_legal_unroll_is_an_option_with_its_own_cost(options):
+    assert [option.plan.unroll for option in options] == legal_unrolls(12, 12)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_options_cost_what_their_schedule_costs(seed):
+    network = random_network(np.random.default_rng(seed))
+    for option in all_options(network, RESEARCH):
+        assert option.cost == cost_of(make_schedule(network, RESEARCH, option.plan))
+
+
+def test_the_front_is_what_nothing_beats(options):
+    def beats(a, b):
+        values = [(a.measure(name), b.measure(name)) for name in MEASURES]
+        return all(x <= y for x, y in values) and any(x < y for x, y in values)
+
+    front = pareto_front(options)
+    right = [option for option in options if not any(beats(other, option) for other in options)]
+    assert {tuple(map(option.measure, MEASURES)) for option in front} == {
+        tuple(map(option.measure, MEASURES)) for option in right
+    }
+    assert len({tuple(map(option.measure, MEASURES)) for option in front}) == len(front)
+
+
+def test_without_bounds_the_fastest_wins(options):
+    choice = best_option(options, Bounds())
+    assert choice.option.plan.unroll == (12, 12)
+    assert (choice.minimised, choice.binding) == ("interval", ())
+
+
+@pytest.mark.parametrize("names", list(itertools.combinations(("neurons", "synapses", "interval"), 2)))
+def test_with_two_bounds_the_third_is_least(options, names):
+    third = ({"neurons", "synapses", "interval"} - set(names)).pop()
+    for witness in options:
+        limits = {name: witness.measure(name) for name in names}
+        choice = best_option(options, Bounds(**limits))
+        fitting = [o for o in options if all(o.measure(name) <= bound for name, bound in limits.items())]
+        assert choice.option in fitting
+        assert choice.option.measure(third) == min(o.measure(third) for o in fitting)
+        assert choice.minimised == third
+
+
+def test_a_binding_bound_is_one_that_a_better_plan_breaks(options):
+    fewest = min(option.measure("synapses") for option in options)
+    choice = best_option(options, Bounds(synapses=fewest, neurons=10**9))
+    assert choice.binding == ("synapses",)
+
+
+@pytest.mark.error
+def test_where_nothing_fits_the_message_says_by_how_much_and_what_would_help(options):
+    slowest = max(options, key=lambda option: option.measure("interval"))
+    bounds = Bounds(neurons=slowest.measure("neurons"), interval=slowest.measure("interval") - 1)
+    with pytest.raises(ResourceError, match=r"no fold is within the bounds: the nearest, .* needs .* allow ") as error:
+        best_option(options, bounds)
+    assert error.value.exit_status == 4
+    remedy = str(error.value).rsplit("; ", 1)[1]
+    for word, name in (("neurons", "neurons"), ("cycles per frame", "interval")):
+        enough = int(remedy.split(word)[0].split("allow ")[-1].replace(",", ""))
+        raised = Bounds(**{**bounds.given(), name: enough})
+        assert best_option(options, raised)
+        with pytest.raises(ResourceError):
+            best_option(options, Bounds(**{**bounds.given(), name: enough - 1}))
+
+
+@pytest.mark.error
+def test_a_bound_that_no_plan_meets_alone_is_named(options):
+    with pytest.raises(ResourceError, match=r"needs [\d,]+ neurons \(allowed 1\)") as error:
+        best_option(options, Bounds(neurons=1))
+    assert (error.value.limit, error.value.allowed) == ("neurons", 1)
+
+
+def test_a_plan_is_part_of_its_option(options):
+    assert all(isinstance(option.plan, FoldPlan) for option in options)

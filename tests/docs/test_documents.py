@@ -1,0 +1,136 @@
+"""README and docs: what they show is run, what they link to exists, what they name is real."""
+
+import re
+import tomllib
+
+import pytest
+from docs_examples import DOCUMENTS, ROOT, agrees, examples_of, run_document
+
+import neuroproc
+from neuroproc.cli.main import COMMANDS
+
+pytestmark = pytest.mark.docs
+
+SHIPPED = (ROOT / "neuroproc" / "data" / "digits.json", ROOT / "examples" / "lenet" / "lenet.json")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_is_shown_is_what_is_printed(document):
+    if not all(file.exists() for file in SHIPPED):
+        pytest.skip("the shipped networks are not there yet")
+    lines = document.read_text(encoding="utf-8").splitlines()
+    for example, printed in run_document(document):
+        shown = lines[example.first : example.last]
+        # Written so that pytest shows the difference line by line.
+        assert agrees(shown, printed) or printed == shown, f"{document.name} line {example.first}: {example.code}"
+
+
+def test_the_rule_for_what_is_shown():
+    assert agrees(["a … c", "…", "z"], ["a b c", "d", "e", "z"])
+    assert agrees(["…"], [])
+    assert not agrees(["a … c"], ["a b", "c"])
+    assert not agrees(["a.c"], ["abc"])
+    assert not agrees([], ["a"])
+
+
+def test_every_kind_of_example_is_found():
+    lines = [
+        "```python", "print(1)", "```", "", "```text", "1", "```", "```json net.json", "{}", "```", "```console",
+        "$ ls", "net.json", "$ cat", "```", "<!-- printed by: echo 2 -->", "2", "<!-- end -->", "```sh", "rm", "```",
+    ]  # fmt: skip
+    found = [(example.kind, example.code, lines[example.first : example.last]) for example in examples_of(lines)]
+    assert found == [
+        ("python", "print(1)", ["1"]),
+        ("file net.json", "{}\n", []),
+        ("command", "ls", ["net.json"]),
+        ("command", "cat", []),
+        ("command", "echo 2", ["2"]),
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text):
+        if target.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (document.parent / file) if file else document
+        assert linked.exists(), f"{document.name}: {target}"
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in anchors, f"{document.name}: {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_modules_and_files_that_are_named_exist(document):
+    """Paths in backquotes: `compiler/axis.py`, `neuroproc/kernels/`."""
+    for name in re.findall(
+        r"`((?:isa_spec|compiler|neuroproc|tests|benchmarks|docs|examples)/[\w./*+-]*)`", document.read_text()
+    ):
+        if "*" in name:
+            assert list(ROOT.glob(name)), f"{document.name}: {name}"
+        else:
+            assert (ROOT / name).exists(), f"{document.name}: {name}"
+
+
+def test_the_glossary_has_every_word_once():
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\*\*(.+?)\*\*", text, re.MULTILINE)
+    assert words == sorted(set(words), key=str.lower)
+    for word in (
+        "neuron", "synapse", "threshold", "weight", "delay", "potential", "fire", "cycle", "raster", "fan-in",
+        "fan-out", "synaptic operation", "latency", "initiation interval", "unroll", "fold", "slot", "relay", "gate",
+        "image", "frame",
+    ):  # fmt: skip
+        assert word in words
+
+
+def test_every_command_is_documented():
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        assert f"## {command}\n" in text
+        assert f"$ neuroproc {command} " in text or f"$ neuroproc {command}\n" in text
+
+
+def test_every_layer_type_is_documented():
+    from compiler.network_file import _KEYS
+
+    text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    for kind, (required, optional) in _KEYS.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{kind}` |"))
+        for key in required | optional:
+            assert f"`{key}`" in row, f"{kind}: {key}"
+
+
+def test_every_encoding_is_documented():
+    from isa_spec.coding import _ENCODINGS
+
+    text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    for kind, (required, optional) in _ENCODINGS.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{kind}` |"))
+        for key in required | optional:
+            assert f"`{key}`" in row, f"{kind}: {key}"
+
+
+def test_readme_installs_and_tests_with_what_is_run():
+    """The two commands of the README are the ones that the checks run on a fresh environment."""
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    install, test = (" ".join(block.split()) for block in blocks[:2])
+    assert install == "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/neuroproc demo"
+    assert test == ".venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest"
+    checks = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for step in ("python3 -m venv .venv", "'.[test]'", ".venv/bin/python -m pytest"):
+        assert step in checks
+
+
+def test_version_is_one():
+    import configparser
+
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert setup["metadata"]["version"] == neuroproc.__version__
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]

@@ -1,0 +1,214 @@
+"""The floors of the house, what starts up with what, lint, types, sizes and docstrings."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import importlib.util
+import inspect
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from cli_helpers import write_case
+
+import neuroproc
+
+pytestmark = pytest.mark.architecture
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("isa_spec", "compiler", "neuroproc")
+OPTIONAL = {"neuroproc/plots.py": {"matplotlib"}}
+"""Extras, each in the one file that needs it, and only inside its functions."""
+ROOF = ("neuroproc/__init__.py", "neuroproc/cli/")
+KERNELS = "neuroproc/kernels/"
+DYNAMIC = ("neuroproc/__init__.py", "neuroproc/cli/main.py")
+"""May import by name at run time: they load commands and the public names on first use."""
+
+MOST_LINES = 400
+LONGER = {"neuroproc/kernels/event.py": "one kernel and the arrays it needs, not to be read apart"}
+"""Files beyond `MOST_LINES`, each with its reason."""
+
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def place(path):
+    """Path as the lists above have it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_name(path):
+    """Dotted name of a source file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+
+
+def imported(nodes, path):
+    """Dotted modules that import statements name; of ``from a import b``, ``a.b`` where that is a module of ours."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module_name(path).split(".")
+                parts = parts[: len(parts) - node.level + (path.name == "__init__.py")]
+                base = ".".join([*parts, base]).rstrip(".")
+            for alias in node.names:
+                yield f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base
+
+
+def at_import(body):
+    """Import statements that run when the module is imported: not those in functions, not those for type checkers."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from at_import(node.orelse)
+            continue
+        yield node
+        for field in ("body", "orelse", "finalbody"):
+            yield from at_import(getattr(node, field, []))
+        for handler in getattr(node, "handlers", []):
+            yield from at_import(handler.body)
+
+
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def allowed(path):
+    """Packages beyond the standard library that a file may import."""
+    where = place(path)
+    if where.startswith("isa_spec/"):
+        return {"numpy", "isa_spec"}
+    if where.startswith("compiler/"):
+        return {"numpy", "networkx", "isa_spec", "compiler"}
+    if where.startswith(ROOF):
+        return {"numpy", "isa_spec", "compiler", "neuroproc"}
+    return {"numpy", "isa_spec", "neuroproc"} | ({"numba"} if where.startswith(KERNELS) else set())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=place)
+def test_floors(path):
+    found = set(imported(ast.walk(parsed(path)), path))
+    outside = {name.partition(".")[0] for name in found} - set(sys.stdlib_module_names)
+    extras = OPTIONAL.get(place(path), set())
+    assert outside <= allowed(path) | extras, f"{place(path)} may not import {sorted(outside - allowed(path))}"
+    early = {name.partition(".")[0] for name in imported(at_import(parsed(path).body), path)}
+    assert not early & extras, f"{place(path)}: an extra must be imported where it is used"
+    if place(path).startswith("neuroproc/") and not place(path).startswith(ROOF):
+        assert "neuroproc" not in found, f"{place(path)} imports the public API, which leads to the compiler"
+        assert not any(name.startswith("neuroproc.cli") for name in found), f"{place(path)} imports the command line"
+    if place(path) not in DYNAMIC:
+        names = {node.id for node in ast.walk(parsed(path)) if isinstance(node, ast.Name)}
+        by_name = (names & {"__import__", "import_module"}) | (found & {"importlib"})
+        assert not by_name, f"{place(path)} imports by name"
+
+
+def test_the_floor_test_sees_every_kind_of_import():
+    path = ROOT / "neuroproc" / "cli" / "count.py"
+    code = (
+        "import numba.core\nfrom . import main\nfrom ..formats import files\n"
+        "def f():\n    from compiler.emit import emit\nif TYPE_CHECKING:\n    import numpy"
+    )
+    found = set(imported(ast.walk(ast.parse(code)), path))
+    assert found == {"numba.core", "neuroproc.cli.main", "neuroproc.formats.files", "compiler.emit", "numpy"}
+    assert set(imported(at_import(ast.parse(code).body), path)) == found - {"compiler.emit", "numpy"}
+
+
+def test_no_import_cycles():
+    graph = {
+        name: set(imported(at_import(parsed(path).body), path)) & (MODULES.keys() - {name})
+        for name, path in MODULES.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()  # names the modules of a cycle
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+HEAVY = "import sys; print(sorted({'numba', 'networkx', 'matplotlib'} & set(sys.modules)))"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [None, ["--help"], ["count", "IMAGE"], ["compile", "NETWORK", "-o", "IMAGE"]],
+    ids=["import", "help", "count", "compile"],
+)
+def test_light_start(arguments, tmp_path):
+    """What only reads, counts or writes must not wait for a compiler of machine code or a graph library."""
+    if arguments is None:
+        code = "import neuroproc"
+    else:
+        case = write_case(tmp_path)
+        names = {"IMAGE": str(case.image), "NETWORK": str(case.network)}
+        argv = [names.get(argument, argument) for argument in arguments]
+        code = (
+            "import sys, contextlib, io\n"
+            "from neuroproc.cli.main import main\n"
+            "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+            f"    assert main({argv!r}) == 0"
+        )
+    run = python("-c", f"{code}\n{HEAVY}")
+    assert (run.stdout, run.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("ruff", ["check"]), ("ruff", ["format", "--check"]), ("mypy", [])],
+    ids=["ruff check", "ruff format", "mypy"],
+)
+def test_lint_and_types(tool, arguments):
+    if importlib.util.find_spec(tool) is None:
+        pytest.skip(f"{tool} is not installed; pip install '.[test]'")
+    run = python("-m", tool, *arguments)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_long_files_have_a_reason():
+    files = [path for folder in (*PACKAGES, "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    lines = {place(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    longer = {name: count for name, count in lines.items() if count > MOST_LINES and name not in LONGER}
+    for name, count in longer.items():
+        warnings.warn(f"{name} has {count} lines: split it, or give the reason in LONGER", stacklevel=1)
+    assert all(count <= MOST_LINES * 1.25 for count in longer.values()), longer
+    assert set(LONGER) <= set(lines)
+
+
+@pytest.mark.parametrize("name", neuroproc.__all__)
+def test_public_names(name):
+    value = getattr(neuroproc, name)
+    if not isinstance(value, str):
+        assert (inspect.getdoc(value) or "").strip()
+        assert value.__module__ in MODULES
+
+
+def test_public_names_are_one_list():
+    assert {*neuroproc._HOME, "__version__"} == set(neuroproc.__all__)
+    assert neuroproc.__all__ == sorted(neuroproc.__all__)
+    assert not set(neuroproc._HOME.values()) - MODULES.keys()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        neuroproc.nothing  # noqa: B018
+
+
+def public_definitions(body, inside=""):
+    """Functions and classes, and those in public classes, that a user may call."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield f"{inside}{node.name}", node
+            if isinstance(node, ast.ClassDef):
+                yield from public_definitions(node.body, f"{node.name}.")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=place)
+def test_docstrings(path):
+    tree = parsed(path)
+    without = [name for name, node in public_definitions(tree.body) if not ast.get_docstring(node)]
+    assert not without, f"{place(path)}: no docstring: {', '.join(without)}"
+    assert ast.get_docstring(tree), f"{place(path)}: no docstring"
