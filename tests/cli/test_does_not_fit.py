@@ -3,6 +3,8 @@
 import pytest
 from cli_helpers import call, changed, network_entry, refused, write_json
 
+import neuroproc
+
 pytestmark = pytest.mark.error
 
 PROFILE = """
@@ -70,6 +72,13 @@ def test_auto_keeps_within_the_bounds(case, capsys):
 
 def test_shipped_profile_that_cannot_fold(case, capsys):
     refused(compiled(case, capsys, "--profile", "risp255+", "--unroll", "1x1"), "profile risp255+", status=4)
+
+
+def test_shipped_profile_with_one_synapse_per_pair(case, capsys):
+    """It folds all the same, and as exactly."""
+    assert compiled(case, capsys, "--profile", "risp127", "--unroll", "2x1").status == 0
+    assert not neuroproc.load_image(case.folder / "new.npi").spec.parallel_synapses
+    assert call(capsys, "verify", case.network, case.folder / "new.npi", case.frames).status == 0
 
 
 @pytest.mark.parametrize(
