@@ -129,14 +129,9 @@ def layer_charges(
 
     Source: ours (docs/folding.md, clearing).
     """
-    positive, negative = np.zeros((2, len(wanted)), np.int64)
-    for window in windows:
-        positive += np.maximum(window.weight, 0).sum(axis=(1, 2, 3))
-        negative += np.minimum(window.weight, 0).sum(axis=(1, 2, 3))
-    # Beyond the reachable sums a threshold only says always or never; the nearest such value costs least.
-    wanted = np.clip(wanted, negative, positive + 1)
+    positive, negative, wanted = reachable(windows, wanted)
     threshold = np.maximum(wanted, 1)
-    _check_thresholds(threshold, spec, name)
+    check_thresholds(threshold, spec, name)
     bias = threshold - wanted
     inhibit = -np.maximum(positive + bias - threshold + 1, 0) if gated else np.zeros_like(bias)
     if clearing == "leak":
@@ -153,7 +148,26 @@ def layer_charges(
     return Charges(threshold, bias - np.where(keeps, floor, 0), np.where(keeps, floor - above, 0), inhibit)
 
 
-def _check_thresholds(threshold: np.ndarray, spec: ProcessorSpec, name: str) -> None:
+def reachable(windows: Sequence[Window], wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Largest and least sum of each unit, and its threshold within what they can tell: int64[O] each.
+
+    Beyond the reachable sums a threshold only says always or never; the nearest such value costs least.
+    """
+    positive, negative = np.zeros((2, len(wanted)), np.int64)
+    for window in windows:
+        positive += np.maximum(window.weight, 0).sum(axis=(1, 2, 3))
+        negative += np.minimum(window.weight, 0).sum(axis=(1, 2, 3))
+    return positive, negative, np.clip(wanted, negative, positive + 1)
+
+
+def check_thresholds(threshold: np.ndarray, spec: ProcessorSpec, name: str) -> None:
+    """Refuse thresholds on the chip that the processor cannot hold.
+
+    Raises
+    ------
+    ResourceError
+        With the largest.
+    """
     unit = int(np.argmax(threshold))
     if threshold[unit] > spec.threshold_max:
         raise ResourceError(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.charges import least_delay
+from compiler.hold import FROM_STREAM
 from compiler.schedule import Schedule, Stage
 from isa_spec.stream import StreamContract
 
@@ -89,11 +90,38 @@ def row_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.n
     return (cycle - 1) % contract.interval + 1
 
 
+def frame_delay(cycle: int, interval: int) -> int:
+    """Delay at which a tick of the frame clock, perhaps an earlier frame's, arrives in a cycle of frame 0."""
+    return (cycle - 1) % interval + 1
+
+
+def hold_delays(schedule: Schedule, stage: Stage) -> tuple[int, int, int]:
+    """From the frame clock to held units: of the clearing, the preload and the release."""
+    first = min(schedule.contract(part.source).start for part in stage.held) + FROM_STREAM
+    interval = schedule.interval
+    return frame_delay(first - 1, interval), frame_delay(first, interval), frame_delay(stage.contract.start, interval)
+
+
+def select_delays(schedule: Schedule, read: StreamContract) -> np.ndarray:
+    """From the frame clock to the select neuron of every tile of a stream: int64[tile rows, tile columns]."""
+    row, col = np.ogrid[: read.tile_rows, : read.tile_cols]
+    cycle = read.start + read.slot * (row * read.row_pitch + col * read.col_pitch)
+    return (cycle - 1) % schedule.interval + 1
+
+
+def demux_delays(schedule: Schedule, read: StreamContract) -> tuple[int, int]:
+    """From the phase clock to the demultiplexers of a stream: of the clearing, and of the lift from a floor below 0."""
+    clear = phase_delay(read.start + 2, schedule.slot)
+    return clear, clear + 1
+
+
 def needs_frame_clock(schedule: Schedule) -> bool:
-    """Whether any layer is gated."""
-    return any(stage.gated for stage in schedule.stages)
+    """Whether any layer is gated or held."""
+    return any(stage.gated or stage.held for stage in schedule.stages)
 
 
 def needs_phase_clock(schedule: Schedule) -> bool:
-    """Whether any unit is cleared, biased or gated."""
-    return any(stage.gated or stage.charges.clear.any() or stage.charges.bias.any() for stage in schedule.stages)
+    """Whether any unit is cleared, biased or gated, or read through demultiplexers."""
+    return any(
+        stage.gated or stage.held or stage.charges.clear.any() or stage.charges.bias.any() for stage in schedule.stages
+    )

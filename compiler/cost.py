@@ -11,6 +11,7 @@ from compiler import control
 from compiler.axis import axis_taps
 from compiler.charges import pieces
 from compiler.lines import Lines, clock_lines, delay_lines, gate_lines
+from compiler.lowering.hold import held_weights
 from compiler.network import INPUT
 from compiler.passes.insert_relays import relays_needed
 from compiler.schedule import Part, Schedule, Stage
@@ -129,7 +130,7 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
     spec, contract = schedule.spec, stage.contract
     what = f"layer '{stage.name}'"
     synapses = 0
-    for part in stage.parts:
+    for part in stage.aligned:
         uses = pieces(part.window.weight, spec, f"{what}, weight").sum(axis=(0, 1))
         by_row = part.rows.lanes_per_tap(part.window.kernel[0])
         by_col = part.cols.lanes_per_tap(part.window.kernel[1])
@@ -141,6 +142,8 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
     folded = _with_lines(LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, 0), lines, spec)
     if stage.gated:
         folded = _joined([folded, _gate_cost(schedule, stage)])
+    if stage.held:
+        folded = _joined([folded, _hold_cost(schedule, stage)])
     if stage.role == "serialiser":
         return folded
     return replace(
@@ -157,6 +160,27 @@ def _gate_cost(schedule: Schedule, stage: Stage) -> LayerCost:
     synapses = sum(row.tiles + len(cols) + sum(col.tiles for col in cols) for row in rows)
     folded = LayerCost(stage.name, stage.role, 0, 0, 0, 0, {"gate": gates}, synapses, 0)
     return _with_lines(folded, gate_lines(schedule, stage), schedule.spec)
+
+
+def _hold_cost(schedule: Schedule, stage: Stage) -> LayerCost:
+    """Select neurons and demultiplexers of a held layer, and what arrives at them and at its units."""
+    spec, hold, what = schedule.spec, stage.hold, f"layer '{stage.name}'"
+    assert hold is not None
+    synapses = sum(
+        int(pieces(charge, spec, f"{what}, {kind}").sum())
+        for kind, charge in (("clear", hold.clear), ("preload", hold.preload), ("release", hold.release))
+    )
+    tiles = values = speaking = 0
+    for part in stage.held:
+        read = schedule.contract(part.source)
+        _, value, weight = held_weights(part, read)
+        synapses += int(pieces(weight, spec, f"{what}, weight").sum())
+        tiles, values = tiles + read.tile_rows * read.tile_cols, values + read.n_values
+        speaking += len(np.unique(value))
+    kept = pieces(hold.demux.clear, spec, f"{what}, clear") + pieces(hold.demux.bias, spec, f"{what}, bias")
+    synapses += tiles + values * (2 + int(kept[0]))
+    roles = {"select": tiles, "demux": values}
+    return LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, tiles + speaking)
 
 
 def _control_cost(schedule: Schedule) -> LayerCost:

@@ -10,6 +10,7 @@ from compiler import control
 from compiler.cost import CONTROL, Cost, cost_of
 from compiler.graph import GraphBuilder, NeuronGraph
 from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates
+from compiler.lowering.hold import emit_hold
 from compiler.lowering.window import emit_window
 from compiler.network import LayeredNetwork
 from compiler.passes.insert_relays import insert_relays
@@ -106,11 +107,13 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
         layer = names.index(stage.name)
         per_channel = stage.contract.lane_rows * stage.contract.lane_cols
         units = builder.neurons(layer, stage.role, np.repeat(stage.charges.threshold, per_channel))
-        for part in stage.parts:
+        for part in stage.aligned:
             emit_window(builder, part, schedule.contract(part.source), stage.contract, lanes[part.source], units)
         emit_charges(builder, schedule, stage, units, phase_clock)
         if stage.gated:
             emit_gates(builder, schedule, stage, layer, units, phase_clock, frame_clock)
+        if stage.held:
+            emit_hold(builder, schedule, stage, layer, lanes, units, phase_clock, frame_clock)
         lanes.append(units)
     return builder.graph(), [int(block[0]) for block in lanes], ports
 

@@ -43,8 +43,10 @@ def delay_lines(schedule: Schedule) -> list[Lines]:
         return [_parted(schedule, carrier, contract) for carrier, contract in enumerate(contracts)]
     longest = [np.zeros((c.channels, c.lane_rows, c.lane_cols), np.int64) for c in contracts]
     for stage in schedule.stages:
-        for part in stage.parts:
+        for part in stage.aligned:
             _longest_of(part, contracts[part.source], stage.contract, longest[part.source])
+        for part in stage.held:
+            np.maximum(longest[part.source], 1, out=longest[part.source])
     return [Lines(lanes, np.zeros_like(lanes)) for lanes in longest]
 
 
@@ -163,6 +165,7 @@ def clock_lines(schedule: Schedule) -> Lines:
             if stage.gated:
                 leaving.append(([control.gate_delay(schedule, stage)], [np.ones(1, np.int64)]))
             leaving.append(_charges_of(schedule, stage))
+            leaving += [_demux_charges_of(schedule, stage, part) for part in stage.held]
         found.append(leaving)
     if control.needs_frame_clock(schedule):
         leaving = [([schedule.interval], [np.ones(1, np.int64)])]
@@ -170,6 +173,7 @@ def clock_lines(schedule: Schedule) -> Lines:
             if stage.gated:
                 for rows in control.row_classes(stage.contract):
                     leaving.append(_ones(control.row_delays(schedule, stage.contract, rows.tiles)))
+            # The clock's own interval is longer than all that held layers hang on it.
         found.append(leaving)
     return _counted(schedule, found)
 
@@ -184,6 +188,15 @@ def _charges_of(schedule: Schedule, stage: Stage) -> Leaving:
         sent[control.bias_delay(schedule, stage)] = pieces(charges.bias, schedule.spec, f"{what}, bias")
     delays = sorted(sent)
     return delays, [sent[delay] for delay in delays]
+
+
+def _demux_charges_of(schedule: Schedule, stage: Stage, part: Part) -> Leaving:
+    """From the phase clock to a demultiplexer."""
+    assert stage.hold is not None
+    clear, lift = control.demux_delays(schedule, schedule.contract(part.source))
+    charges = stage.hold.demux
+    sent = [(clear, charges.clear), (lift, charges.bias)]
+    return [delay for delay, charge in sent if charge.any()], [np.ones(1, np.int64) for _, c in sent if c.any()]
 
 
 def gate_lines(schedule: Schedule, stage: Stage) -> Lines:

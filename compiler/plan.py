@@ -12,6 +12,9 @@ Tile = tuple[int, int]
 CLEARINGS = ("auto", "floor", "leak", "force")
 """How units are kept from remembering one slot in the next."""
 
+DENSE = ("auto", "aligned", "held")
+"""How a layer of one position gathers the values of a stream."""
+
 
 @dataclass(frozen=True)
 class FoldPlan:
@@ -33,12 +36,17 @@ class FoldPlan:
         ``force``: a positive one makes every unit fire, and so reset. ``leak``: the processor's neurons forget by
         themselves, and a slot takes one cycle. ``auto``: leak if the processor has it, else floor if it has one and
         negative weights, else force.
+    dense : str
+        One of `DENSE`, for layers of one position after a stream. ``aligned``: delays bring all values to one cycle.
+        ``held``: units gather values as they come, and are released after the last. ``auto``: held where that takes
+        fewer neurons than the relays of long delays would, and thresholds and processor allow it, else aligned.
     """
 
     unroll: Tile
     gate: bool = False
     tiles: Mapping[str, Tile] = field(default_factory=dict)
     clearing: str = "auto"
+    dense: str = "auto"
 
 
 def divisors(size: int) -> list[int]:
@@ -76,6 +84,8 @@ def check_plan(plan: FoldPlan, height: int, width: int) -> None:
     """
     if plan.clearing not in CLEARINGS:
         raise ScheduleError(f"clearing '{plan.clearing}' is unknown, allowed: {', '.join(CLEARINGS)}")
+    if plan.dense not in DENSE:
+        raise ScheduleError(f"dense '{plan.dense}' is unknown, allowed: {', '.join(DENSE)}")
     for name, size, factor in (("height", height, plan.unroll[0]), ("width", width, plan.unroll[1])):
         legal = divisors(size)
         if factor not in legal:

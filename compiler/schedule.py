@@ -9,10 +9,12 @@ import numpy as np
 from compiler.axis import Axis
 from compiler.charges import Charges, clearing_way, layer_charges, least_delay
 from compiler.drive import Window, each_channel
-from compiler.geometry import Geometry, make_geometry
+from compiler.geometry import Carrier, Geometry, make_geometry
+from compiler.hold import FROM_STREAM, HoldCharges, hold_charges
 from compiler.network import LayeredNetwork
 from compiler.pitches import Pitch, find_pitches
 from compiler.plan import FoldPlan
+from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
 
@@ -65,6 +67,8 @@ class Stage:
     gated : bool
         Whether it is kept silent in blank slots.
     contract : StreamContract
+    hold : HoldCharges or None
+        For a layer that gathers a stream by hold and release; its parts are then read through demultiplexers.
     """
 
     name: str
@@ -73,6 +77,17 @@ class Stage:
     charges: Charges
     gated: bool
     contract: StreamContract
+    hold: HoldCharges | None = None
+
+    @property
+    def aligned(self) -> tuple[Part, ...]:
+        """Parts that are read by delay."""
+        return () if self.hold else self.parts
+
+    @property
+    def held(self) -> tuple[Part, ...]:
+        """Parts that are read through demultiplexers."""
+        return self.parts if self.hold else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +164,15 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     parts = [_parts(geometry, pitches, number) for number in range(len(pitches))]
     charges = [_charges(geometry, number, parts[number], spec, plan) for number in range(1, len(parts))]
     slot = 2 if any(part.clear.any() for part in charges) else 1
-    starts = _starts(parts, slot, spec)
+    holds = [_hold(geometry, number, parts[number], pitches, spec, plan) for number in range(1, len(parts))]
+    if any(holds):
+        slot = 2
+        charges = [_held_charges(part, hold) for part, hold in zip(charges, holds, strict=True)]
+    starts = _starts(geometry, parts, pitches, holds, slot, spec)
     late = max(0, *(_earliest(part, spec, plan) - start for part, start in zip(charges, starts[1:], strict=True)))
+    for read, hold in zip(parts[1:], holds, strict=True):
+        if hold:  # select neurons and demultiplexers wake up as gates do
+            late = max(late, *(2 - starts[part.source] for part in read))
     if any(part.inhibit.any() for part in charges):
         late = max(late, least_delay(spec))  # gates hold one cycle later; data must not come before
     contracts = [
@@ -165,12 +187,27 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
             charges=charge,
             gated=bool(charge.inhibit.any()),  # a layer that never fires anyway has nothing to be kept from
             contract=contract,
+            hold=hold,
         )
-        for carrier, read, charge, contract in zip(
-            geometry.carriers[1:], parts[1:], charges, contracts[1:], strict=True
+        for carrier, read, charge, contract, hold in zip(
+            geometry.carriers[1:], parts[1:], charges, contracts[1:], holds, strict=True
         )
     )
+    for stage in stages:
+        _check_held(stage, contracts)
     return Schedule(network, spec, plan, contracts[0], stages, geometry.read, geometry.home)
+
+
+def _check_held(stage: Stage, contracts: list[StreamContract]) -> None:
+    """Refuse to hold what the next frame's first values would already disturb."""
+    if not stage.held:
+        return
+    first = min(contracts[part.source].start for part in stage.held) + FROM_STREAM
+    if stage.contract.start > first + stage.contract.interval - 2:
+        raise ScheduleError(
+            f"layer '{stage.name}' cannot be held: its frame takes {stage.contract.start - first + 2} cycles to come, "
+            f"and the next begins after {stage.contract.interval}; align it by delay"
+        )
 
 
 def _parts(geometry: Geometry, pitches: list[Pitch], number: int) -> tuple[Part, ...]:
@@ -210,13 +247,71 @@ def _charges(geometry: Geometry, number: int, parts: tuple[Part, ...], spec: Pro
     return layer_charges([part.window for part in parts], threshold, spec, gated, clearing, carrier.name)
 
 
-def _starts(parts: list[tuple[Part, ...]], slot: int, spec: ProcessorSpec) -> list[int]:
+def _hold(
+    geometry: Geometry, number: int, parts: tuple[Part, ...], pitches: list[Pitch], spec: ProcessorSpec, plan: FoldPlan
+) -> HoldCharges | None:
+    """Charges of a carrier that is to be held; None where it is aligned."""
+    carrier = geometry.carriers[number]
+    sources = [geometry.carriers[part.source] for part in parts]
+    streams = carrier.shape[1:] == (1, 1) and any(source.tiles != (1, 1) for source in sources)
+    if plan.dense == "aligned" or not streams or carrier.threshold is None:
+        return None
+    if plan.dense == "auto" and not _saves_relays(geometry, parts, pitches, spec):
+        return None
+    windows = [part.window for part in parts]
+    try:
+        return hold_charges(windows, carrier.threshold, spec, clearing_way(plan.clearing, spec), carrier.name)
+    except ResourceError:
+        if plan.dense == "auto":
+            return None
+        raise
+
+
+def _saves_relays(geometry: Geometry, parts: tuple[Part, ...], pitches: list[Pitch], spec: ProcessorSpec) -> bool:
+    """Whether delay lines across the streams would take more relays than there are values and tiles to pick out."""
+    if spec.max_delay is None:
+        return False
+    relays = picked = 0
+    for part in parts:
+        source = geometry.carriers[part.source]
+        lanes = source.shape[0] * min(source.tile[0], source.shape[1]) * min(source.tile[1], source.shape[2])
+        relays += lanes * (-(-(2 * _extent(source, pitches[part.source]) + 1) // spec.max_delay) - 1)
+        picked += int(np.prod(source.shape)) + source.tiles[0] * source.tiles[1]
+    return relays > picked
+
+
+def _extent(carrier: Carrier, pitch: Pitch) -> int:
+    """Slots from a map's first tile to its last."""
+    return (carrier.tiles[0] - 1) * pitch[0] + (carrier.tiles[1] - 1) * pitch[1]
+
+
+def _held_charges(charges: Charges, hold: HoldCharges | None) -> Charges:
+    """What the phase clock sends: nothing to held units."""
+    if hold is None:
+        return charges
+    nothing = np.zeros_like(hold.threshold)
+    return Charges(hold.threshold, nothing, nothing, nothing)
+
+
+def _starts(
+    geometry: Geometry,
+    parts: list[tuple[Part, ...]],
+    pitches: list[Pitch],
+    holds: list[HoldCharges | None],
+    slot: int,
+    spec: ProcessorSpec,
+) -> list[int]:
     """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0.
 
     Two where that value comes over several synapses of one pair and the processor allows one: a tap takes a cycle.
     """
     starts = [0]
-    for read in parts[1:]:
+    for read, hold in zip(parts[1:], holds, strict=True):
+        if hold:
+            extents = [_extent(geometry.carriers[part.source], pitches[part.source]) for part in read]
+            last = max(starts[part.source] + slot * extent for part, extent in zip(read, extents, strict=True))
+            starts.append(last + FROM_STREAM)
+            continue
         ready = (starts[part.source] + slot * (_latest(part.rows) + _latest(part.cols)) for part in read)
         starts.append(max(ready) + (2 if _several(read, spec) else 1))
     return starts

@@ -81,6 +81,11 @@ class StreamContract:
         return self.channels * self.lane_rows * self.lane_cols
 
     @property
+    def n_values(self) -> int:
+        """Values of the map."""
+        return self.channels * self.height * self.width
+
+    @property
     def tile_rows(self) -> int:
         """Tiles from top to bottom."""
         return -(-self.height // self.unroll_h)

@@ -12,7 +12,8 @@ from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, 
 from compiler.network import INPUT, LayeredNetwork
 from compiler.pitches import find_pitches
 from compiler.plan import FoldPlan, legal_tiles, legal_unrolls
-from isa_spec.errors import ScheduleError
+from compiler.schedule import make_schedule
+from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.image import ROLES, ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 
@@ -160,7 +161,19 @@ def random_plan(rng: np.random.Generator, network: LayeredNetwork, spec: Process
     plan = FoldPlan(legal[int(rng.integers(len(legal)))], bool(rng.random() < 0.3))
     if spec is not None:
         plan = replace(plan, clearing=str(rng.choice(["auto", *ways_to_clear(spec)])))
-    return plan if rng.random() < 0.5 else replace(plan, tiles=random_tiles(rng, network, plan))
+    if rng.random() < 0.5:
+        plan = replace(plan, tiles=random_tiles(rng, network, plan))
+    return plan if spec is None else replace(plan, dense=random_dense(rng, network, spec, plan))
+
+
+def random_dense(rng: np.random.Generator, network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> str:
+    """Any way for dense layers that the processor and the plan have."""
+    dense = str(rng.choice(["auto", "aligned", "held"]))
+    try:
+        make_schedule(network, spec, replace(plan, dense=dense))
+    except (ResourceError, ScheduleError):
+        return "aligned"
+    return dense
 
 
 def random_tiles(rng: np.random.Generator, network: LayeredNetwork, plan: FoldPlan) -> dict[str, tuple[int, int]]:
