@@ -200,8 +200,18 @@ def pieces(weight: np.ndarray, spec: ProcessorSpec, what: str) -> np.ndarray:
     Raises
     ------
     ResourceError
-        If a weight has a sign that the processor lacks.
+        If a weight has a sign that the processor lacks, or is more than its adder can hold.
     """
+    size = int(np.abs(weight).max(initial=0))
+    if size >> (spec.potential_bits - 1):
+        # Before anything is emitted: it would take any number of synapses, and then not fit the adder.
+        raise ResourceError(
+            f"{what}: a charge of {size} needs {size.bit_length() + 1} bits, allowed {spec.potential_bits} "
+            f"(potential_bits of profile {spec.name}); use smaller weights, or a profile with a wider potential",
+            limit="potential_bits",
+            used=size.bit_length() + 1,
+            allowed=spec.potential_bits,
+        )
     sides = (
         (np.maximum(weight, 0), spec.weight_max, "weight_max"),
         (np.maximum(-weight, 0), -spec.weight_min, "weight_min"),

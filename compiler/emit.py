@@ -152,6 +152,7 @@ def _options(schedule: Schedule) -> dict[str, Any]:
         "gate": plan.gate,
         "tiles": tiles,
         "clearing": schedule.clearing,
+        "held": [stage.name for stage in schedule.stages if stage.held],
         "prune": pruned,
     }
 

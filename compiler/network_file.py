@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tokenize
 import tomllib
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,16 +14,12 @@ from compiler.frontends.batchnorm import fold_batchnorm
 from compiler.frontends.bipolar import from_bipolar
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d
 from compiler.network import EXACT, INPUT, LayeredNetwork, fineness_of, integers
+from isa_spec.arrays import decode_npz
 from isa_spec.errors import FormatError, NetworkError
 
 FORMAT, VERSION = "layered-network", 1
 LONGEST = 2**20
 """Most rows or columns of a frame, kernel, stride or padding: beyond lie typing errors, not frames."""
-_DAMAGE = (
-    ValueError, SyntaxError, TypeError, EOFError, RuntimeError, MemoryError,
-    tokenize.TokenError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What a damaged .npz raises: numpy reads its headers as Python literals."""
 _COMMON = {"name", "type", "inputs"}
 _POOL = (frozenset({"kernel"}), frozenset({"stride"}))
 _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -210,25 +202,13 @@ class _Arrays:
             raise NetworkError(f"{where} = {value!r}, allowed: nested lists or 'FILE.npz:KEY'")
         if file not in self._files:
             try:
-                self._files[file] = _read_arrays(self._folder / file)
-            except _DAMAGE as error:
-                raise FormatError(
-                    f"{where}: {file} is not an .npz of plain arrays, or truncated or altered ({error})"
-                ) from None
-            except OSError as error:
-                raise FormatError(f"{where}: {file}: {error.strerror or error}") from None
+                data = (self._folder / file).read_bytes()
+            except (OSError, ValueError) as error:
+                raise FormatError(f"{where}: {file}: {getattr(error, 'strerror', None) or error}") from None
+            self._files[file] = decode_npz(data, f"{where}: {file}")
         if key not in self._files[file]:
             raise FormatError(f"{where}: {file} has no array '{key}', it has {', '.join(sorted(self._files[file]))}")
         return self._files[file][key]
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an .npz file. Each member is read to its end before it is believed: only then is its checksum seen."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
-    return {
-        name: np.lib.format.read_array(io.BytesIO(content), allow_pickle=False) for name, content in members.items()
-    }
 
 
 def _check_keys(

@@ -87,9 +87,8 @@ def check_plan(plan: FoldPlan, height: int, width: int) -> None:
     if plan.dense not in DENSE:
         raise ScheduleError(f"dense '{plan.dense}' is unknown, allowed: {', '.join(DENSE)}")
     for name, size, factor in (("height", height, plan.unroll[0]), ("width", width, plan.unroll[1])):
-        legal = divisors(size)
-        if factor not in legal:
+        if factor < 1 or size % factor:
             raise ScheduleError(
                 f"unroll {plan.unroll[0]}x{plan.unroll[1]}: {factor} does not divide the {name} {size} of the frame, "
-                f"allowed: {', '.join(map(str, legal))}"
+                f"allowed: {', '.join(map(str, divisors(size)))}"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.cost import Cost, cost_of
 from compiler.network import LayeredNetwork
@@ -58,18 +58,15 @@ class Choice:
     binding: tuple[str, ...]
 
 
-def all_options(
-    network: LayeredNetwork, spec: ProcessorSpec, gate: bool = False, clearing: str = "auto"
-) -> tuple[Option, ...]:
-    """Every plan that the processor can hold.
+def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | None = None) -> tuple[Option, ...]:
+    """Every unroll that the processor can hold.
 
     Parameters
     ----------
     network : LayeredNetwork
     spec : ProcessorSpec
-    gate : bool
-    clearing : str
-        As in `FoldPlan`.
+    like : FoldPlan, optional
+        Everything else of the plans; as it is by default, if not given.
 
     Raises
     ------
@@ -79,7 +76,7 @@ def all_options(
     options = []
     refusal: ResourceError | None = None
     for unroll in legal_unrolls(*network.input_shape[1:]):
-        plan = FoldPlan(unroll, gate, clearing=clearing)
+        plan = FoldPlan(unroll) if like is None else replace(like, unroll=unroll)
         try:
             option = Option(plan, cost_of(make_schedule(network, spec, plan)))
             _check_capacity(option, spec)

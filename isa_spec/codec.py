@@ -6,16 +6,14 @@ Nothing is compressed: the bytes are then the same on every machine, and loading
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
+from isa_spec.arrays import decode_npy, encode_npy, to_zip, unzip
 from isa_spec.coding import check_decode, check_encoding, plane_weights
 from isa_spec.errors import EmulationError, FormatError, SpecError
 from isa_spec.image import LayerRecord, Port, ProcessorImage, check_image
@@ -93,15 +91,9 @@ def encode_image(image: ProcessorImage, tool: str) -> bytes:
             array = np.stack([image.start.cycle, image.start.port, image.start.value], axis=1)
         else:
             array = getattr(image, name)
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, np.ascontiguousarray(array, dtype), version=(1, 0), allow_pickle=False)
-        members[f"{name}.npy"] = buffer.getvalue()
+        members[f"{name}.npy"] = encode_npy(np.ascontiguousarray(array, dtype))
     members[CHECKSUM] = _checksum(members).encode()
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-    return out.getvalue()
+    return to_zip(members)
 
 
 def decode_image(data: bytes, where: str) -> ProcessorImage:
@@ -120,16 +112,15 @@ def decode_image(data: bytes, where: str) -> ProcessorImage:
     ResourceError
         If the graph does not fit the processor it names.
     """
-    members = _members(data, where)
+    members = unzip(data, where, "processor image")
+    if HEADER not in members:
+        raise FormatError(f"{where}: not a processor image (no {HEADER} inside)")
     header = _header(members, where)
     arrays: dict[str, Any] = {}
     for name, dtype in SECTIONS.items():
-        try:
-            array = np.lib.format.read_array(io.BytesIO(members[f"{name}.npy"]), allow_pickle=False)
-        except KeyError:
-            raise FormatError(f"{where}: section {name} is missing") from None
-        except ValueError as error:
-            raise FormatError(f"{where}: section {name}: {error}") from None
+        if f"{name}.npy" not in members:
+            raise FormatError(f"{where}: section {name} is missing")
+        array = decode_npy(members[f"{name}.npy"], f"{where}: section {name}")
         if array.dtype != dtype or array.ndim != (2 if name == "start" else 1):
             raise FormatError(f"{where}: section {name} is {array.dtype}{list(array.shape)}, expected {dtype.__name__}")
         arrays[name] = array
@@ -155,19 +146,6 @@ def decode_image(data: bytes, where: str) -> ProcessorImage:
     check_image(image)
     _check_stream(image, where)
     return image
-
-
-def _members(data: bytes, where: str) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = {info.filename: archive.read(info) for info in archive.infolist()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise FormatError(
-            f"{where}: not a processor image, or truncated or altered ({error}); compile it again"
-        ) from None
-    if HEADER not in members:
-        raise FormatError(f"{where}: not a processor image (no {HEADER} inside)")
-    return members
 
 
 def _header(members: Mapping[str, bytes], where: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]],
     if kind not in FORMATS:
         raise NeuroprocError(f"{path}: a picture is one of {', '.join('.' + name for name in FORMATS)}")
     try:
+        from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
@@ -83,9 +84,10 @@ def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]],
         axes.spines[side].set_visible(False)
     axes.legend(loc="lower left", frameon=False, fontsize=9)
     picture = io.BytesIO()
-    # No date inside: the same folds give the same picture.
+    # No date and no random names inside: the same folds give the same picture.
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
-    figure.savefig(picture, format=kind, dpi=160, metadata=metadata)
+    with rc_context({"svg.hashsalt": title}):
+        figure.savefig(picture, format=kind, dpi=160, metadata=metadata)
     with write_atomically(path) as file:
         file.write(picture.getvalue())
 

@@ -11,12 +11,14 @@ from compiler.dead import DeadMatter, find_dead, remove_dead
 from compiler.emit import emit
 from compiler.network import LayeredNetwork
 from compiler.network_file import load_network
-from compiler.plan import CLEARINGS, FoldPlan, Tile
+from compiler.plan import FoldPlan, Tile
 from compiler.schedule import Schedule, make_schedule
 from compiler.search import WORDS, Bounds, Option, all_options, best_option
+from isa_spec.errors import ScheduleError
 from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.cli.classify import positive
+from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image
 from neuroproc.formats.files import write_atomically
@@ -49,19 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-neurons", type=positive, metavar="N", help="most neurons")
     parser.add_argument("--max-synapses", type=positive, metavar="N", help="most synapses")
     parser.add_argument("--max-cycles", type=positive, metavar="N", help="most cycles per frame (initiation interval)")
-    parser.add_argument(
-        "--gate",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="silence every layer in the slots that carry none of its values: some neurons more, far fewer spikes",
-    )
-    parser.add_argument(
-        "--clearing",
-        default="auto",
-        choices=CLEARINGS,
-        help="how units forget a slot: leak (no cost, slots of one cycle) if the profile has it, else floor (a charge "
-        "down to it), else force (a charge that makes all fire) (default: auto, the first that the profile has)",
-    )
+    configure_plan(parser)
     parser.add_argument(
         "--prune",
         action="store_true",
@@ -98,11 +88,13 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
     """Plan that the arguments ask for, and what is to be said of the choice."""
     bounds = Bounds(args.max_neurons, args.max_synapses, args.max_cycles)
     if args.unroll != "auto":
-        plan = FoldPlan(args.unroll or network.input_shape[1:], args.gate, dict(args.tile), args.clearing)
+        plan = plan_of(args, args.unroll or network.input_shape[1:], dict(args.tile))
         if bounds.given():
             best_option([Option(plan, cost_of(make_schedule(network, spec, plan)))], bounds)
         return plan, ""
-    choice = best_option(all_options(network, spec, args.gate, args.clearing), bounds)
+    if args.tile:
+        raise ScheduleError("--tile and --unroll auto exclude each other; give the unroll that the tiles are meant for")
+    choice = best_option(all_options(network, spec, plan_of(args, (1, 1))), bounds)
     binding = ", ".join(f"--max-{'cycles' if name == 'interval' else name}" for name in choice.binding)
     held = f"; held back by {binding}" if binding else ""
     return choice.option.plan, f"chosen for the fewest {WORDS[choice.minimised]}{held}"

@@ -8,6 +8,7 @@ from typing import Any
 from compiler.network_file import load_network
 from compiler.search import MEASURES, Option, all_options, pareto_front
 from isa_spec.spec import load_profile
+from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import print_json, table
 from neuroproc.plots import plot_trade
 
@@ -19,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
     parser.add_argument("--profile", default="research", metavar="NAME|FILE", help="processor (default: research)")
-    parser.add_argument("--gate", action=argparse.BooleanOptionalAction, default=False, help="as for compile")
+    configure_plan(parser)
     parser.add_argument("--all", action="store_true", help="every fold, not only the front")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--plot", metavar="FILE", help="draw them (.svg, .png, .pdf); needs the extra 'plot'")
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Explore and print."""
     network = load_network(args.network)
-    options = all_options(network, load_profile(args.profile), args.gate)
+    options = all_options(network, load_profile(args.profile), plan_of(args, (1, 1)))
     shown = options if args.all else pareto_front(options)
     cost = options[0].cost  # what it was before it was folded is the same for all
     reference = {name: cost.total(name) for name in REFERENCE}

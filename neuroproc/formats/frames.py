@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from isa_spec.arrays import NPY_MAGIC, ZIP_MAGIC, decode_npy, decode_npz
 from isa_spec.errors import FormatError
-from neuroproc.formats.files import NPY_MAGIC, ZIP_MAGIC, decode_npy, decode_npz, read_bytes
+from neuroproc.formats.files import read_bytes
 
 GZIP_MAGIC = b"\x1f\x8b"
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from isa_spec.arrays import encode_npz
 from isa_spec.errors import FormatError
-from neuroproc.formats.files import encode_npz
 from neuroproc.formats.frames import read_frames, read_labels
 
 FRAMES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)

@@ -11,10 +11,10 @@ from emulator_helpers import as_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isa_spec.arrays import encode_npz
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.image import Port
 from isa_spec.spikes import SpikeEvents
-from neuroproc.formats.files import encode_npz
 from neuroproc.formats.spikes import read_spikes, write_spikes
 
 PORTS = [Port("left", 4), Port("right", 2), Port("up down", 7)]
