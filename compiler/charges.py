@@ -182,7 +182,7 @@ def check_thresholds(threshold: np.ndarray, spec: ProcessorSpec, name: str) -> N
 def least_delay(spec: ProcessorSpec) -> int:
     """Shortest delay from clocks and gates to units, in cycles.
 
-    Their charges may have to be split; where a pair has one synapse that takes taps, and a tap takes a cycle.
+    Their charges may have to be split; where a pair has one synapse that takes proxies, and a proxy takes a cycle.
     """
     return 1 if spec.parallel_synapses else 2
 

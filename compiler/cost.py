@@ -116,13 +116,13 @@ def _input_cost(schedule: Schedule, lines: Lines) -> LayerCost:
 
 
 def _with_lines(cost: LayerCost, lines: Lines, spec: ProcessorSpec) -> LayerCost:
-    """A layer with the relays and taps of its neurons, one synapse and at least one bit each."""
-    relays, taps = int(relays_needed(lines.longest, spec.max_delay).sum()), int(lines.taps.sum())
+    """A layer with the relays and proxies of its neurons, one synapse and at least one bit each."""
+    relays, proxies = int(relays_needed(lines.longest, spec.max_delay).sum()), int(lines.proxies.sum())
     return replace(
         cost,
-        roles={**cost.roles, "relay": relays, "tap": taps},
-        synapses=cost.synapses + relays + taps,
-        delay_storage=cost.delay_storage + int(lines.longest.sum()) + taps,
+        roles={**cost.roles, "relay": relays, "proxy": proxies},
+        synapses=cost.synapses + relays + proxies,
+        delay_storage=cost.delay_storage + int(lines.longest.sum()) + proxies,
     )
 
 
@@ -184,7 +184,7 @@ def _hold_cost(schedule: Schedule, stage: Stage) -> LayerCost:
 
 
 def _control_cost(schedule: Schedule) -> LayerCost:
-    """Clocks: a self-synapse each, and relays and taps as far as anything hangs on them."""
+    """Clocks: a self-synapse each, and relays and proxies as far as anything hangs on them."""
     lines = clock_lines(schedule)
     clocks = len(lines.longest)
     folded = LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, {"clock": clocks}, clocks, 0)

@@ -1,4 +1,4 @@
-"""What leaves every neuron, counted without emitting: its longest delay, and its taps where pairs have one synapse."""
+"""What leaves every neuron, counted without emitting: its longest delay, and its proxies where pairs are single."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Lines:
     ----------
     longest : int64[...], cycles
         Longest delay that leaves each neuron, 0 where none does.
-    taps : int64[...]
-        Taps of each neuron; each speaks after one cycle.
+    proxies : int64[...]
+        Proxies of each neuron; each speaks after one cycle.
     """
 
     longest: np.ndarray
-    taps: np.ndarray
+    proxies: np.ndarray
 
 
 def delay_lines(schedule: Schedule) -> list[Lines]:
@@ -69,7 +69,7 @@ def _parted(schedule: Schedule, carrier: int, read: StreamContract) -> Lines:
     counted once, and so are patterns.
     """
     longest = np.zeros((read.channels, read.lane_rows, read.lane_cols), np.int64)
-    taps = np.zeros_like(longest)
+    proxies = np.zeros_like(longest)
     readers = [_Reader(schedule, stage, carrier) for stage in schedule.stages]
     readers = [reader for reader in readers if reader.parts]
     by_row = _alike([reader.row_patterns(read.lane_rows) for reader in readers], read.lane_rows)
@@ -82,8 +82,8 @@ def _parted(schedule: Schedule, carrier: int, read: StreamContract) -> Lines:
                     for col in sorted(of_cols):
                         line.merge(reader.line(row, col))
             longest[:, np.array(rows)[:, None], cols] = line.longest()[:, None, None]
-            taps[:, np.array(rows)[:, None], cols] = line.taps()[:, None, None]
-    return Lines(longest, taps)
+            proxies[:, np.array(rows)[:, None], cols] = line.proxies()[:, None, None]
+    return Lines(longest, proxies)
 
 
 def _alike(
@@ -228,5 +228,5 @@ def _counted(schedule: Schedule, found: list[list[Leaving]]) -> Lines:
     longest = [max([0, *(max(delays, default=0) for delays, _ in leaving)]) for leaving in found]
     return Lines(
         np.array([int(line.longest()[0]) for line in lines] if parted else longest, np.int64),
-        np.array([int(line.taps()[0]) * parted for line in lines], np.int64),
+        np.array([int(line.proxies()[0]) * parted for line in lines], np.int64),
     )

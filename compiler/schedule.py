@@ -303,7 +303,7 @@ def _starts(
 ) -> list[int]:
     """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0.
 
-    Two where that value comes over several synapses of one pair and the processor allows one: a tap takes a cycle.
+    Two where that value comes over several synapses of one pair and the processor allows one: a proxy takes a cycle.
     """
     starts = [0]
     for read, hold in zip(parts[1:], holds, strict=True):

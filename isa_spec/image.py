@@ -14,7 +14,7 @@ from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
 
-ROLES = ("input", "unit", "relay", "clock", "gate", "serialiser", "tap", "select", "demux")
+ROLES = ("input", "unit", "relay", "clock", "gate", "serialiser", "proxy", "select", "demux")
 """What a neuron is for; an image stores the index."""
 
 

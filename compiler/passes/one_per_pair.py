@@ -1,7 +1,7 @@
-"""Where a pair of neurons may have but one synapse, a source's other delays and copies speak through tap neurons.
+"""Where a pair of neurons may have but one synapse, a source's other delays and copies speak through proxy neurons.
 
-It runs after `split_weights`, whose copies it has to part, and before `insert_relays`: taps hang on the delay line
-that insert_relays builds, so all of a neuron's taps and relays share one line. The relays to come part synapses too,
+It runs after `split_weights`, whose copies it has to part, and before `insert_relays`: proxies hang on the delay line
+that insert_relays builds, so all of a neuron's proxies and relays share one line. The relays to come part synapses too,
 for those whose delays differ by a relay leave different neurons in the end; `max_delay` says which.
 """
 
@@ -20,10 +20,10 @@ from isa_spec.image import ROLES
 def one_per_pair(graph: NeuronGraph, max_delay: int | None, layers: list[str]) -> NeuronGraph:
     """Graph with one synapse per ordered pair, once its delays are cut by relays.
 
-    Of the synapses that join a pair by equally many relays the shortest stays. Every other goes through a tap: a
+    Of the synapses that join a pair by equally many relays the shortest stays. Every other goes through a proxy: a
     neuron that the source makes fire one cycle before the synapse is to deliver, shared by all targets of that delay;
-    for several copies of one delay there are several taps. Taps belong to the layer of their source; they are numbered
-    by source, delay and copy.
+    for several copies of one delay there are several proxies. They belong to the layer of their source and are
+    numbered by source, delay and copy.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def one_per_pair(graph: NeuronGraph, max_delay: int | None, layers: list[str]) -
     Raises
     ------
     ResourceError
-        If several synapses of one pair have a delay of 1, so that no tap can come before them.
+        If several synapses of one pair have a delay of 1, so that no proxy can come before them.
     """
     order = np.lexsort((graph.delay, graph.target, graph.source))
     source, target, delay = graph.source[order], graph.target[order], graph.delay[order]
@@ -43,7 +43,7 @@ def one_per_pair(graph: NeuronGraph, max_delay: int | None, layers: list[str]) -
     pair_begins = _begins(source, target)
     hop_begins = pair_begins | _begins(hop)
     delay_begins = pair_begins | _begins(delay)
-    # Copies of one delay, counted from 0; the first of the shortest delay needs no tap, so there they count from -1.
+    # Copies of one delay, counted from 0; the first of the shortest delay needs no proxy, so there they count from -1.
     place = np.arange(len(order))
     copy = place - np.maximum.accumulate(np.where(delay_begins, place, 0))
     shortest = delay[np.maximum.accumulate(np.where(hop_begins, place, 0))] == delay
@@ -53,19 +53,19 @@ def one_per_pair(graph: NeuronGraph, max_delay: int | None, layers: list[str]) -
         return graph
     _check_delays(graph, order, tapped & (delay == 1), layers)
     keys = np.stack([source, delay, copy], axis=1)[tapped]
-    taps, which = np.unique(keys, axis=0, return_inverse=True)
-    number = len(graph.threshold) + np.arange(len(taps))
+    proxies, which = np.unique(keys, axis=0, return_inverse=True)
+    number = len(graph.threshold) + np.arange(len(proxies))
     through = number[which.reshape(-1)]
     direct, rest = order[~tapped], order[tapped]
-    ones = np.ones(len(taps), np.int64)
+    ones = np.ones(len(proxies), np.int64)
     return NeuronGraph(
         threshold=np.concatenate([graph.threshold, ones]),
-        role=np.concatenate([graph.role, np.full(len(taps), ROLES.index("tap"), np.uint8)]),
-        layer=np.concatenate([graph.layer, graph.layer[taps[:, 0]]]),
-        source=np.concatenate([graph.source[direct], taps[:, 0], through]),
+        role=np.concatenate([graph.role, np.full(len(proxies), ROLES.index("proxy"), np.uint8)]),
+        layer=np.concatenate([graph.layer, graph.layer[proxies[:, 0]]]),
+        source=np.concatenate([graph.source[direct], proxies[:, 0], through]),
         target=np.concatenate([graph.target[direct], number, graph.target[rest]]),
         weight=np.concatenate([graph.weight[direct], ones, graph.weight[rest]]),
-        delay=np.concatenate([graph.delay[direct], taps[:, 1] - 1, np.ones(len(rest), np.int64)]),
+        delay=np.concatenate([graph.delay[direct], proxies[:, 1] - 1, np.ones(len(rest), np.int64)]),
     )
 
 
@@ -83,7 +83,7 @@ def _check_delays(graph: NeuronGraph, order: np.ndarray, clash: np.ndarray, laye
     uses = int((same & (graph.delay == 1)).sum())
     raise ResourceError(
         f"layer '{layer}': {uses} synapses between one ordered pair of neurons are to deliver after 1 cycle (one of "
-        f"weight {weight}), allowed 1 (parallel_synapses is false), and no tap can come before them; use smaller "
+        f"weight {weight}), allowed 1 (parallel_synapses is false), and no proxy can come before them; use smaller "
         "weights, or choose a profile with wider weights or with parallel synapses",
         limit="parallel_synapses",
         used=uses,
@@ -103,7 +103,7 @@ class Line:
 
     n_sources: int
     max_delay: int | None
-    _taps: dict[int, np.ndarray] = field(default_factory=dict)
+    _proxies: dict[int, np.ndarray] = field(default_factory=dict)
     _direct: dict[int, np.ndarray] = field(default_factory=dict)
 
     def add(self, delays: Sequence[int], copies: Sequence[np.ndarray]) -> None:
@@ -123,12 +123,12 @@ class Line:
                 spoken, of_hop = np.zeros_like(spoken), hop
             stays = (some > 0) & ~spoken
             spoken = spoken | stays
-            self._keep(self._taps, when, (some - stays).max(axis=0, initial=0))
+            self._keep(self._proxies, when, (some - stays).max(axis=0, initial=0))
             self._keep(self._direct, when, np.any(stays, axis=0))
 
     def merge(self, other: Line) -> None:
         """Add what leaves the same neurons towards other targets."""
-        for mine, theirs in ((self._taps, other._taps), (self._direct, other._direct)):
+        for mine, theirs in ((self._proxies, other._proxies), (self._direct, other._direct)):
             for when, some in theirs.items():
                 self._keep(mine, when, some)
 
@@ -136,15 +136,15 @@ class Line:
         before = kept.get(when)
         kept[when] = some if before is None else np.maximum(before, some)
 
-    def taps(self) -> np.ndarray:
-        """Tap neurons of each source: int64[n_sources]."""
-        return sum(self._taps.values(), np.zeros(self.n_sources, np.int64))
+    def proxies(self) -> np.ndarray:
+        """Proxy neurons of each source: int64[n_sources]."""
+        return sum(self._proxies.values(), np.zeros(self.n_sources, np.int64))
 
     def longest(self) -> np.ndarray:
         """Longest delay that leaves each source, before relays cut it: int64[n_sources], cycles."""
         longest = np.zeros(self.n_sources, np.int64)
         for when, some in self._direct.items():
             np.maximum(longest, when * some, out=longest)
-        for when, some in self._taps.items():
+        for when, some in self._proxies.items():
             np.maximum(longest, (when - 1) * (some > 0), out=longest)
         return longest

@@ -183,7 +183,7 @@ def test_random_cases_reach_the_corners():
     kinds = {"conv2d", "dense", "flatten", "maxpool2d", "sumpool2d", "avgpool2d", "add", "concat", "2 parts"}
     kinds |= {"binary", "bitplanes", "thermometer"}
     kinds |= {"planes to " + kind for kind in ("conv2d", "dense", "add", "concat", "flatten", "sumpool2d", "avgpool2d")}
-    roles = {"input", "unit", "relay", "clock", "gate", "serialiser", "tap"}
+    roles = {"input", "unit", "relay", "clock", "gate", "serialiser", "proxy", "select", "demux"}
     corners = {"floor 0", "floor -1", "split", "bias", "slot 1", "slot 2", "uneven tile", "tiles"} | kinds | roles
     corners |= {"no floor", "floor", "leak", "force"}
     corners |= {f"force {floor}, leak none" for floor in ("floor 0", "floor -1", "no floor")}

@@ -71,7 +71,7 @@ def test_risp_processors_hold_networks_at_every_unroll(profile, size, unroll, ga
 @pytest.mark.oracle
 @pytest.mark.parametrize("block", range(4))
 def test_random_cases_with_one_synapse_per_pair(block):
-    taps = 0
+    proxies = 0
     for seed in range(2000 + 25 * block, 2025 + 25 * block):
         network, spec, plan, frames = random_case(seed, n_frames=4)
         # Held layers need parallel synapses: auto then aligns.
@@ -83,8 +83,8 @@ def test_random_cases_with_one_synapse_per_pair(block):
         longest = np.zeros(image.n_neurons, np.int64)
         np.maximum.at(longest, image.source(), image.delay)
         assert longest.sum() == cost.delay_storage, seed
-        taps += cost_sum(cost, "tap")
-    assert taps > 100
+        proxies += cost_sum(cost, "proxy")
+    assert proxies > 100
 
 
 def cost_sum(cost, role):
@@ -102,7 +102,7 @@ def test_two_sums_over_one_map_at_one_time_are_held():
     frames = random_frames(rng, network, 6)
     for unroll in [(4, 4), (1, 1), (2, 4)]:
         image = compile_network(network, spec, FoldPlan(unroll))
-        assert (image.role == ROLES.index("tap")).any()
+        assert (image.role == ROLES.index("proxy")).any()
         assert neuroproc.verify(network, image, frames).exact
 
 
@@ -111,8 +111,8 @@ def test_the_plain_network_needs_no_taps():
     network = small_network(3)
     spec = replace(load_profile("research"), parallel_synapses=False)
     image = compile_network(network, spec, FoldPlan((8, 8)))
-    taps = image.role == ROLES.index("tap")
-    names = {image.layers[number].name for number in image.layer[taps]}
+    proxies = image.role == ROLES.index("proxy")
+    names = {image.layers[number].name for number in image.layer[proxies]}
     assert names <= {"control"}  # a clock clears and lifts the same units
 
 
@@ -134,9 +134,9 @@ def test_the_pass_counts_as_the_closed_form_does(seed, max_delay):
     for source, target, _, delay in synapses:
         copies[delay - 1, target - 4, source] += 1
     line.add(range(1, 9), list(copies))
-    taps = done.role == ROLES.index("tap")
-    fed = np.isin(done.target, np.flatnonzero(taps))
-    assert np.array_equal(np.bincount(done.source[fed], minlength=4), line.taps())
+    proxies = done.role == ROLES.index("proxy")
+    fed = np.isin(done.target, np.flatnonzero(proxies))
+    assert np.array_equal(np.bincount(done.source[fed], minlength=4), line.proxies())
     longest = np.zeros(len(done.threshold), np.int64)
     np.maximum.at(longest, done.source, done.delay)
     assert np.array_equal(longest[:4], line.longest())
@@ -147,7 +147,7 @@ def test_a_pair_of_several_delays_keeps_the_shortest_and_taps_are_shared():
     # 0 speaks to 1 after 2 and 5 cycles, to 2 after 3 and 5, to 3 after 5 alone.
     graph = graph_of(4, [(0, 1, 7, 2), (0, 1, 8, 5), (0, 2, 7, 3), (0, 2, 9, 5), (0, 3, 6, 5)])
     done = one_per_pair(graph, None, [""])
-    assert done.role.tolist() == [0, 0, 0, 0, ROLES.index("tap")]
+    assert done.role.tolist() == [0, 0, 0, 0, ROLES.index("proxy")]
     found = sorted(zip(*(part.tolist() for part in (done.source, done.target, done.weight, done.delay)), strict=True))
     assert found == [(0, 1, 7, 2), (0, 2, 7, 3), (0, 3, 6, 5), (0, 4, 1, 4), (4, 1, 8, 1), (4, 2, 9, 1)]
 
