@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit, types
 
 from isa_spec.image import ProcessorImage
+from neuroproc.kernels.cache import keep_kernels
 from neuroproc.kernels.prepare import MAX_SLOTS, prepare
 from neuroproc.state import PendingCharge
 
@@ -22,6 +23,9 @@ BLOCK = 128
 
 FAR_AWAY = 2**63 - 1
 """First cycle of an empty far list."""
+
+
+keep_kernels()
 
 
 def _signature(potential: Any, touched: Any) -> tuple[Any, ...]:
