@@ -1,4 +1,4 @@
-"""Print the Pareto front of neurons, synapses, cycles per frame and delay storage over all folds; none is emitted."""
+"""Print the Pareto front of neurons, synapses, cycles per frame and delay storage over all unrolls; none is emitted."""
 
 from __future__ import annotations
 
