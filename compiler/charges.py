@@ -155,8 +155,8 @@ def reachable(windows: Sequence[Window], wanted: np.ndarray) -> tuple[np.ndarray
     """
     positive, negative = np.zeros((2, len(wanted)), np.int64)
     for window in windows:
-        positive += np.maximum(window.weight, 0).sum(axis=(1, 2, 3))
-        negative += np.minimum(window.weight, 0).sum(axis=(1, 2, 3))
+        positive += window.positive
+        negative += window.negative
     return positive, negative, np.clip(wanted, negative, positive + 1)
 
 
@@ -185,6 +185,20 @@ def least_delay(spec: ProcessorSpec) -> int:
     Their charges may have to be split; where a pair has one synapse that takes proxies, and a proxy takes a cycle.
     """
     return 1 if spec.parallel_synapses else 2
+
+
+def window_pieces(window: Window, spec: ProcessorSpec, what: str) -> np.ndarray:
+    """Synapses that carry a window's weights at each of its places: int64[K_h, K_w].
+
+    Raises
+    ------
+    ResourceError
+        As `pieces`.
+    """
+    low, high = window.extremes
+    if spec.weight_min <= low and high <= spec.weight_max:
+        return window.uses
+    return pieces(window.weight, spec, what).sum(axis=(0, 1))
 
 
 def pieces(weight: np.ndarray, spec: ProcessorSpec, what: str) -> np.ndarray:

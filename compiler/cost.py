@@ -9,7 +9,7 @@ import numpy as np
 
 from compiler import control
 from compiler.axis import axis_taps
-from compiler.charges import pieces
+from compiler.charges import pieces, window_pieces
 from compiler.lines import Lines, clock_lines, delay_lines, gate_lines
 from compiler.lowering.hold import held_weights
 from compiler.network import INPUT
@@ -131,7 +131,7 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
     what = f"layer '{stage.name}'"
     synapses = 0
     for part in stage.aligned:
-        uses = pieces(part.window.weight, spec, f"{what}, weight").sum(axis=(0, 1))
+        uses = window_pieces(part.window, spec, f"{what}, weight")
         by_row = part.rows.lanes_per_tap(part.window.kernel[0])
         by_col = part.cols.lanes_per_tap(part.window.kernel[1])
         synapses += int(by_row @ uses @ by_col)
@@ -204,4 +204,4 @@ def _unrolled(part: Part, read: StreamContract, contract: StreamContract) -> int
             sizes, window.kernel, window.stride, window.before, positions, strict=True
         )
     )
-    return int(rows @ np.count_nonzero(window.weight, axis=(0, 1)) @ cols)
+    return int(rows @ window.uses @ cols)

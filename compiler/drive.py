@@ -9,6 +9,7 @@ over the input read its planes, each with what a spike in it is worth.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from math import lcm
 
 import numpy as np
@@ -47,6 +48,33 @@ class Window:
     def n_channels(self) -> int:
         """Output channels."""
         return len(self.weight)
+
+    @cached_property
+    def positive(self) -> np.ndarray:
+        """Sum of each output channel's positive weights: int64[O], potential units."""
+        return np.maximum(self.weight, 0).sum(axis=(1, 2, 3))
+
+    @cached_property
+    def negative(self) -> np.ndarray:
+        """Sum of each output channel's negative weights: int64[O], potential units."""
+        return np.minimum(self.weight, 0).sum(axis=(1, 2, 3))
+
+    @cached_property
+    def uses(self) -> np.ndarray:
+        """Weights that are not zero at each place of the window: int64[K_h, K_w]."""
+        return np.count_nonzero(self.weight, axis=(0, 1))
+
+    @cached_property
+    def heard(self) -> np.ndarray:
+        """Whether any output channel listens to an input channel at a place: bool[I, K_h, K_w]."""
+        outputs, within = self.weight.shape[:2]
+        by_group = self.weight.reshape(self.groups, outputs // self.groups, within, *self.kernel)
+        return np.any(by_group, axis=1).reshape(self.groups * within, *self.kernel)
+
+    @cached_property
+    def extremes(self) -> tuple[int, int]:
+        """Smallest and largest weight, potential units."""
+        return int(self.weight.min()), int(self.weight.max())
 
     def input_channel(self, output: np.ndarray, within: np.ndarray) -> np.ndarray:
         """Input channel of place ``within`` in the group of channel ``output``."""
@@ -111,6 +139,7 @@ class _Part:
     flat: bool = False
 
 
+@lru_cache(maxsize=4)
 def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
     """The layers of a network that become neurons, in order.
 

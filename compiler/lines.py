@@ -53,10 +53,7 @@ def delay_lines(schedule: Schedule) -> list[Lines]:
 def _longest_of(part: Part, read: StreamContract, wrote: StreamContract, lanes: np.ndarray) -> None:
     """Raise the longest delay of the lanes that a part reads."""
     window, rows, cols = part.window, part.rows, part.cols
-    group_size = window.n_channels // window.groups
-    used = np.any(window.weight.reshape(window.groups, group_size, *window.weight.shape[1:]), axis=1)
-    used = used.reshape(read.channels, *window.kernel)
-    delay = tap_delays(part, read, wrote) * used[:, rows.tap[:, None], cols.tap]
+    delay = tap_delays(part, read, wrote) * window.heard[:, rows.tap[:, None], cols.tap]
     place = rows.lane_in[:, None] * read.lane_cols + cols.lane_in
     for channel, of_channel in enumerate(delay):
         np.maximum.at(lanes[channel].reshape(-1), place, of_channel)

@@ -321,7 +321,7 @@ def _several(read: tuple[Part, ...], spec: ProcessorSpec) -> bool:
     """Whether a pair may need synapses of equal delay that the processor does not have."""
     if spec.parallel_synapses:
         return False
-    ends = [(int(part.window.weight.min()), int(part.window.weight.max())) for part in read]
+    ends = [part.window.extremes for part in read]
     wide = any(low < min(spec.weight_min, 0) or high > max(spec.weight_max, 0) for low, high in ends)
     return wide or len({part.source for part in read}) < len(read)
 
