@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from compiler.cost import Cost, cost_of
+from compiler.drive import spiking_layers
+from compiler.geometry import Geometry, make_geometry
 from compiler.network import LayeredNetwork
-from compiler.plan import FoldPlan, legal_unrolls
+from compiler.pitches import find_pitches
+from compiler.plan import FoldPlan, Tile, legal_tiles, legal_unrolls
 from compiler.schedule import make_schedule
-from isa_spec.errors import ResourceError
+from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.spec import ProcessorSpec
 
 MEASURES = ("neurons", "synapses", "interval", "delay_storage")
@@ -30,6 +33,12 @@ class Option:
 
     plan: FoldPlan
     cost: Cost
+
+    @property
+    def words(self) -> str:
+        """The tile of the frame, and those of layers that have others: ``28x1 pool1=6x1``."""
+        tiles = (f"{name}={rows}x{cols}" for name, (rows, cols) in self.plan.tiles.items())
+        return " ".join([f"{self.plan.unroll[0]}x{self.plan.unroll[1]}", *tiles])
 
     def measure(self, name: str) -> int:
         """One of `MEASURES`."""
@@ -59,34 +68,71 @@ class Choice:
 
 
 def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | None = None) -> tuple[Option, ...]:
-    """Every unroll that the processor can hold.
+    """Every unroll that the processor can hold, each with every way to serialise layers into slots that it leaves idle.
 
     Parameters
     ----------
     network : LayeredNetwork
     spec : ProcessorSpec
     like : FoldPlan, optional
-        Everything else of the plans; as it is by default, if not given.
+        Everything else of the plans; as it is by default, if not given. Tiles that it has stay as they are.
 
     Raises
     ------
     ResourceError
         If it can hold none: the reason of the last one.
     """
+    like = FoldPlan((1, 1)) if like is None else like
     options = []
     refusal: ResourceError | None = None
     for unroll in legal_unrolls(*network.input_shape[1:]):
-        plan = FoldPlan(unroll) if like is None else replace(like, unroll=unroll)
-        try:
-            option = Option(plan, cost_of(make_schedule(network, spec, plan)))
-            _check_capacity(option, spec)
-        except ResourceError as error:
-            refusal = error
-        else:
-            options.append(option)
+        for plan in _serialised(network, replace(like, unroll=unroll)):
+            try:
+                option = Option(plan, cost_of(make_schedule(network, spec, plan)))
+                _check_capacity(option, spec)
+            except ResourceError as error:
+                refusal = error
+            else:
+                options.append(option)
     if not options and refusal is not None:
         raise refusal
     return tuple(options)
+
+
+def _serialised(network: LayeredNetwork, plan: FoldPlan) -> Iterator[FoldPlan]:
+    """A plan, and all that add serialisers to it without a longer interval."""
+    names = [spiking.layer.name for spiking in spiking_layers(network)]
+    free = [name for name in names if name != network.answering.name and name not in plan.tiles]
+    slots = find_pitches(make_geometry(network, plan))[1]
+    yield from _with_cuts(network, plan, free, slots)
+
+
+def _with_cuts(network: LayeredNetwork, plan: FoldPlan, names: list[str], slots: int) -> Iterator[FoldPlan]:
+    if not names:
+        yield plan
+        return
+    first, *rest = names
+    yield from _with_cuts(network, plan, rest, slots)
+    for tile in _smaller_tiles(make_geometry(network, plan), first, slots):
+        cut = replace(plan, tiles={**plan.tiles, first: tile})
+        try:
+            same = find_pitches(make_geometry(network, cut))[1] == slots
+        except ScheduleError:
+            continue
+        if same:
+            yield from _with_cuts(network, cut, rest, slots)
+
+
+def _smaller_tiles(geometry: Geometry, name: str, slots: int) -> Iterator[Tile]:
+    """Tiles of a layer's map, cut along one axis into parts that have idle slots; for each number the smallest."""
+    carrier = geometry.carriers[geometry.home[name]]
+    idle = slots // (carrier.tiles[0] * carrier.tiles[1])
+    for axis in range(2):
+        natural = carrier.tile[axis]
+        smallest = {-(-natural // tile): tile for tile in sorted(legal_tiles(natural, carrier.shape[1 + axis]))[::-1]}
+        for parts, tile in smallest.items():
+            if 1 < parts <= idle:
+                yield (tile, carrier.tile[1]) if axis == 0 else (carrier.tile[0], tile)
 
 
 def _check_capacity(option: Option, spec: ProcessorSpec) -> None:
@@ -168,9 +214,8 @@ def _nothing_fits(options: tuple[Option, ...], limits: dict[str, int]) -> Resour
         if enough is not None:
             remedies.append(f"allow {enough:,} {WORDS[name]}")
     helps = " or ".join(remedies) if remedies else "raise more than one bound"
-    rows, cols = nearest.plan.unroll
     return ResourceError(
-        f"no fold is within the bounds: the nearest, unroll {rows}x{cols}, needs {needs}; {helps}",
+        f"no fold is within the bounds: the nearest, unroll {nearest.words}, needs {needs}; {helps}",
         limit=worst,
         used=nearest.measure(worst),
         allowed=limits[worst],

@@ -1,4 +1,4 @@
-"""Print the Pareto front of neurons, synapses, cycles per frame and delay storage over all unrolls; none is emitted."""
+"""Print the Pareto front of neurons, synapses, cycles per frame and delay storage over all folds; none is emitted."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def execute(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"network": network.name, "profile": args.profile, **reference, "folds": folds})
         return 0
-    rows = [[fold["unroll"], *(fold[name] for name in MEASURES), fold["latency"]] for fold in folds]
+    rows = [[o.words, *(o.measure(name) for name in MEASURES), o.cost.latency] for o in shown]
     rows.append(["plain spatial", reference["unrolled_neurons"], reference["unrolled_synapses"], None, None, None])
     rows.append(["parameters", None, reference["parameters"], None, None, None])
     rows.append(["  not zero", None, reference["nonzero_parameters"], None, None, None])
-    print(table(["unroll", "neurons", "synapses", "cycles per frame", "delay storage", "latency"], rows))
+    print(table(["unroll, other tiles", "neurons", "synapses", "cycles per frame", "delay storage", "latency"], rows))
     which = "all" if args.all else f"{len(shown)} of"
     where = "" if args.all else " are on the Pareto front"
     print(f"{which} {len(options)} folds{where}, profile {args.profile}")
@@ -52,6 +52,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def as_dict(option: Option) -> dict[str, Any]:
     """A fold for machines; ``interval`` and ``latency`` in cycles, ``delay_storage`` in bits."""
-    rows, cols = option.plan.unroll
     measures = {name: option.measure(name) for name in MEASURES}
-    return {"unroll": f"{rows}x{cols}", "gate": option.plan.gate, **measures, "latency": option.cost.latency}
+    tiles = {name: f"{rows}x{cols}" for name, (rows, cols) in option.plan.tiles.items()}
+    unroll = "x".join(map(str, option.plan.unroll))
+    return {"unroll": unroll, "tiles": tiles, "gate": option.plan.gate, **measures, "latency": option.cost.latency}

@@ -13,7 +13,7 @@ from neuroproc.version import VERSION
 
 COMMANDS = {
     "compile": "layered network to processor image",
-    "explore": "the Pareto front over all unrolls",
+    "explore": "the Pareto front over all folds",
     "count": "static measures of an image",
     "run": "spikes in, spikes out",
     "classify": "frames in, classes out",

@@ -1,12 +1,15 @@
 """Plans within bounds, and the Pareto front, against looking at every option."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 from compiler_helpers import random_network
 
+import neuroproc
 from compiler.cost import cost_of
+from compiler.emit import compile_network
 from compiler.layers import Conv2d, Dense, Flatten, Pool2d
 from compiler.network import LayeredNetwork
 from compiler.plan import FoldPlan, legal_unrolls
@@ -18,21 +21,44 @@ from isa_spec.spec import load_profile
 RESEARCH = load_profile("research")
 
 
-@pytest.fixture(scope="module")
-def options():
+def small():
     rng = np.random.default_rng(0)
     layers = (
         Conv2d("conv", ("input",), rng.integers(-3, 4, (4, 1, 3, 3)), np.full(4, 2)),
         Pool2d("pool", ("conv",), "maxpool2d", (2, 2), (2, 2)),
-        Flatten("flatten", ("pool",)),
-        Dense("dense", ("flatten",), rng.integers(-3, 4, (10, 100)), np.full(10, 3)),
+        Conv2d("conv2", ("pool",), rng.integers(-3, 4, (16, 4, 3, 3)), np.full(16, 3)),
+        Flatten("flatten", ("conv2",)),
+        Dense("dense", ("flatten",), rng.integers(-3, 4, (10, 144)), np.full(10, 3)),
     )
-    network = LayeredNetwork("small", (1, 12, 12), layers, {"kind": "binary"}, {"kind": "spikes"})
-    return all_options(network, RESEARCH)
+    return LayeredNetwork("small", (1, 12, 12), layers, {"kind": "binary"}, {"kind": "spikes"})
+
+
+@pytest.fixture(scope="module")
+def options():
+    return all_options(small(), RESEARCH)
 
 
 def test_every_legal_unroll_is_an_option_with_its_own_cost(options):
-    assert [option.plan.unroll for option in options] == legal_unrolls(12, 12)
+    plain = [option.plan.unroll for option in options if not option.plan.tiles]
+    assert plain == legal_unrolls(12, 12)
+
+
+@pytest.fixture(scope="module")
+def lenet():
+    return neuroproc.load_network(Path(__file__).resolve().parents[2] / "examples" / "lenet" / "lenet.json")
+
+
+def test_serialised_plans_are_no_slower_and_some_are_on_the_front(lenet):
+    options = all_options(lenet, RESEARCH)
+    interval = {option.plan.unroll: option.measure("interval") for option in options if not option.plan.tiles}
+    assert all(option.measure("interval") == interval[option.plan.unroll] for option in options)
+    cut = [option for option in pareto_front(options) if option.plan.tiles]
+    assert cut
+    frames = (np.random.default_rng(1).random((4, 1, 28, 28)) < 0.15).astype(np.uint8) * 255
+    for option in cut[-3:]:
+        image = compile_network(lenet, RESEARCH, option.plan)
+        assert (image.n_neurons, image.n_synapses) == (option.cost.neurons, option.cost.synapses)
+        assert neuroproc.verify(lenet, image, frames).exact
 
 
 @pytest.mark.parametrize("seed", range(10))
