@@ -48,6 +48,12 @@ class FoldPlan:
     clearing: str = "auto"
     dense: str = "auto"
 
+    @property
+    def words(self) -> str:
+        """The tile of the frame, and those of layers that have others: ``28x1 pool1=6x1``."""
+        tiles = (f"{name}={rows}x{cols}" for name, (rows, cols) in self.tiles.items())
+        return " ".join([f"{self.unroll[0]}x{self.unroll[1]}", *tiles])
+
 
 def divisors(size: int) -> list[int]:
     """Every tile length that divides an axis of the frame."""

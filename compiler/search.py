@@ -34,12 +34,6 @@ class Option:
     plan: FoldPlan
     cost: Cost
 
-    @property
-    def words(self) -> str:
-        """The tile of the frame, and those of layers that have others: ``28x1 pool1=6x1``."""
-        tiles = (f"{name}={rows}x{cols}" for name, (rows, cols) in self.plan.tiles.items())
-        return " ".join([f"{self.plan.unroll[0]}x{self.plan.unroll[1]}", *tiles])
-
     def measure(self, name: str) -> int:
         """One of `MEASURES`."""
         return int(getattr(self.cost, name))
@@ -215,7 +209,7 @@ def _nothing_fits(options: tuple[Option, ...], limits: dict[str, int]) -> Resour
             remedies.append(f"allow {enough:,} {WORDS[name]}")
     helps = " or ".join(remedies) if remedies else "raise more than one bound"
     return ResourceError(
-        f"no fold is within the bounds: the nearest, unroll {nearest.words}, needs {needs}; {helps}",
+        f"no fold is within the bounds: the nearest, unroll {nearest.plan.words}, needs {needs}; {helps}",
         limit=worst,
         used=nearest.measure(worst),
         allowed=limits[worst],

@@ -97,7 +97,7 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
     choice = best_option(all_options(network, spec, plan_of(args, (1, 1))), bounds)
     binding = ", ".join(f"--max-{'cycles' if name == 'interval' else name}" for name in choice.binding)
     held = f"; held back by {binding}" if binding else ""
-    return choice.option.plan, f"{choice.option.words}: chosen for the fewest {WORDS[choice.minimised]}{held}"
+    return choice.option.plan, f"chosen for the fewest {WORDS[choice.minimised]}{held}"
 
 
 def unroll(text: str) -> Tile | str:
@@ -144,11 +144,10 @@ def cost_table(schedule: Schedule, cost: Cost) -> str:
         "of these relays",
         "from cycle",
     ]
-    tile = "x".join(map(str, schedule.plan.unroll))
     whole = " (the whole frame: not folded)" if schedule.plan.unroll == schedule.network.input_shape[1:] else ""
     return (
         f"{table(head, rows)}\n"
-        f"unroll {tile}{whole}, profile {schedule.spec.name}, clearing {schedule.clearing}: "
+        f"unroll {schedule.plan.words}{whole}, profile {schedule.spec.name}, clearing {schedule.clearing}: "
         f"a frame every {cost.interval:,} cycles, decided after {cost.latency:,}"
     )
 

@@ -39,7 +39,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"network": network.name, "profile": args.profile, **reference, "folds": folds})
         return 0
-    rows = [[o.words, *(o.measure(name) for name in MEASURES), o.cost.latency] for o in shown]
+    rows = [[o.plan.words, *(o.measure(name) for name in MEASURES), o.cost.latency] for o in shown]
     rows.append(["plain spatial", reference["unrolled_neurons"], reference["unrolled_synapses"], None, None, None])
     rows.append(["parameters", None, reference["parameters"], None, None, None])
     rows.append(["  not zero", None, reference["nonzero_parameters"], None, None, None])
