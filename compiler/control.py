@@ -86,27 +86,28 @@ def row_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.n
     later tick of the frame clock than the frame's own, so no delay exceeds the interval.
     """
     first = contract.start - least_delay(schedule.spec) - 1
-    cycle = first + contract.slot * contract.row_pitch * np.arange(tiles)
-    return (cycle - 1) % contract.interval + 1
+    return frame_delays(first + contract.slot * contract.row_pitch * np.arange(tiles), contract.interval)
 
 
-def frame_delay(cycle: int, interval: int) -> int:
-    """Delay at which a tick of the frame clock, perhaps an earlier frame's, arrives in a cycle of frame 0."""
+def frame_delays(cycle: np.ndarray, interval: int) -> np.ndarray:
+    """Delays at which a tick of the frame clock, perhaps an earlier frame's, arrives in these cycles of frame 0."""
     return (cycle - 1) % interval + 1
 
 
 def hold_delays(schedule: Schedule, stage: Stage) -> tuple[int, int, int]:
     """From the frame clock to held units: of the clearing, the preload and the release."""
     first = min(schedule.contract(part.source).start for part in stage.held) + FROM_STREAM
-    interval = schedule.interval
-    return frame_delay(first - 1, interval), frame_delay(first, interval), frame_delay(stage.contract.start, interval)
+    clear, preload, release = frame_delays(
+        np.array([first - 1, first, stage.contract.start]), schedule.interval
+    ).tolist()
+    return clear, preload, release
 
 
 def select_delays(schedule: Schedule, read: StreamContract) -> np.ndarray:
     """From the frame clock to the select neuron of every tile of a stream: int64[tile rows, tile columns]."""
     row, col = np.ogrid[: read.tile_rows, : read.tile_cols]
     cycle = read.start + read.slot * (row * read.row_pitch + col * read.col_pitch)
-    return (cycle - 1) % schedule.interval + 1
+    return frame_delays(cycle, schedule.interval)
 
 
 def demux_delays(schedule: Schedule, read: StreamContract) -> tuple[int, int]:

@@ -111,8 +111,8 @@ def _joined(parts: list[LayerCost]) -> LayerCost:
 
 def _input_cost(schedule: Schedule, lines: Lines) -> LayerCost:
     frame = schedule.input
-    values = frame.channels * frame.height * frame.width
-    return _with_lines(LayerCost(INPUT, "input", 0, 0, values, 0, {"input": frame.n_lanes}, 0, 0), lines, schedule.spec)
+    lanes = LayerCost(INPUT, "input", 0, 0, frame.n_values, 0, {"input": frame.n_lanes}, 0, 0)
+    return _with_lines(lanes, lines, schedule.spec)
 
 
 def _with_lines(cost: LayerCost, lines: Lines, spec: ProcessorSpec) -> LayerCost:
@@ -148,7 +148,7 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
         return folded
     return replace(
         folded,
-        unrolled_neurons=contract.channels * contract.height * contract.width,
+        unrolled_neurons=contract.n_values,
         unrolled_synapses=sum(_unrolled(part, schedule.contract(part.source), contract) for part in stage.parts),
     )
 

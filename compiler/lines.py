@@ -170,7 +170,7 @@ def clock_lines(schedule: Schedule) -> Lines:
             if stage.gated:
                 for rows in control.row_classes(stage.contract):
                     leaving.append(_ones(control.row_delays(schedule, stage.contract, rows.tiles)))
-            # The clock's own interval is longer than all that held layers hang on it.
+            # What held layers hang on the clock is no farther than its own interval, and joins pairs but once.
         found.append(leaving)
     return _counted(schedule, found)
 

@@ -58,12 +58,11 @@ def _assign(geometry: Geometry, known: list[Pitch], n_slots: int) -> list[Pitch]
 def _choices(geometry: Geometry, carrier: Carrier, known: list[Pitch], n_slots: int) -> Iterator[Pitch]:
     """Pitches that a carrier may have, given those of what it reads."""
     if carrier.serialises is None:
-        pitches = {
-            (known[part.source][0] * part.rows.pitch, known[part.source][1] * part.cols.pitch)
-            for part in carrier.readings
-        }
-        if len(pitches) == 1:
-            yield from pitches
+        rows = [known[part.source][0] * part.rows.pitch for part in carrier.readings]
+        cols = [known[part.source][1] * part.cols.pitch for part in carrier.readings]
+        # Along an axis of a single tile there is nothing to be apart, so nothing to agree on.
+        if (carrier.tiles[0] == 1 or len(set(rows)) == 1) and (carrier.tiles[1] == 1 or len(set(cols)) == 1):
+            yield rows[0], cols[0]
         return
     read, pitch = geometry.carriers[carrier.serialises], known[carrier.serialises]
     for col_pitch in _cut(carrier, read, pitch, 1, n_slots):

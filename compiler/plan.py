@@ -39,7 +39,8 @@ class FoldPlan:
     dense : str
         One of `DENSE`, for layers of one position after a stream. ``aligned``: delays bring all values to one cycle.
         ``held``: units gather values as they come, and are released after the last. ``auto``: held where that takes
-        fewer neurons than the relays of long delays would, and thresholds and processor allow it, else aligned.
+        fewer neurons than the relays of long delays would, one stream is read, and thresholds and processor allow it,
+        else aligned.
     """
 
     unroll: Tile

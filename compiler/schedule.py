@@ -164,7 +164,11 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     parts = [_parts(geometry, pitches, number) for number in range(len(pitches))]
     charges = [_charges(geometry, number, parts[number], spec, plan) for number in range(1, len(parts))]
     slot = 2 if any(part.clear.any() for part in charges) else 1
-    holds = [_hold(geometry, number, parts[number], pitches, spec, plan) for number in range(1, len(parts))]
+    saves = [plan.dense == "held" or _saves(geometry, read, pitches, frame_pitch, spec) for read in parts[1:]]
+    holds = [
+        _hold(geometry, number, parts[number], spec, plan) if saved else None
+        for number, saved in enumerate(saves, start=1)
+    ]
     if any(holds):
         slot = 2
         charges = [_held_charges(part, hold) for part, hold in zip(charges, holds, strict=True)]
@@ -248,15 +252,13 @@ def _charges(geometry: Geometry, number: int, parts: tuple[Part, ...], spec: Pro
 
 
 def _hold(
-    geometry: Geometry, number: int, parts: tuple[Part, ...], pitches: list[Pitch], spec: ProcessorSpec, plan: FoldPlan
+    geometry: Geometry, number: int, parts: tuple[Part, ...], spec: ProcessorSpec, plan: FoldPlan
 ) -> HoldCharges | None:
     """Charges of a carrier that is to be held; None where it is aligned."""
     carrier = geometry.carriers[number]
     sources = [geometry.carriers[part.source] for part in parts]
     streams = carrier.shape[1:] == (1, 1) and any(source.tiles != (1, 1) for source in sources)
     if plan.dense == "aligned" or not streams or carrier.threshold is None:
-        return None
-    if plan.dense == "auto" and not _saves_relays(geometry, parts, pitches, spec):
         return None
     windows = [part.window for part in parts]
     try:
@@ -267,17 +269,21 @@ def _hold(
         raise
 
 
-def _saves_relays(geometry: Geometry, parts: tuple[Part, ...], pitches: list[Pitch], spec: ProcessorSpec) -> bool:
-    """Whether delay lines across the streams would take more relays than there are values and tiles to pick out."""
-    if spec.max_delay is None:
+def _saves(
+    geometry: Geometry, parts: tuple[Part, ...], pitches: list[Pitch], frame_pitch: int, spec: ProcessorSpec
+) -> bool:
+    """Whether a delay line across a stream would take more relays than there are values and tiles to pick out.
+
+    Only of one stream that ends before its next frame begins: so much is certain to be held rightly.
+    """
+    if spec.max_delay is None or len(parts) != 1:
         return False
-    relays = picked = 0
-    for part in parts:
-        source = geometry.carriers[part.source]
-        lanes = source.shape[0] * min(source.tile[0], source.shape[1]) * min(source.tile[1], source.shape[2])
-        relays += lanes * (-(-(2 * _extent(source, pitches[part.source]) + 1) // spec.max_delay) - 1)
-        picked += int(np.prod(source.shape)) + source.tiles[0] * source.tiles[1]
-    return relays > picked
+    source, pitch = geometry.carriers[parts[0].source], pitches[parts[0].source]
+    extent = _extent(source, pitch)
+    lanes = source.shape[0] * min(source.tile[0], source.shape[1]) * min(source.tile[1], source.shape[2])
+    relays = lanes * (-(-(2 * extent + 1) // spec.max_delay) - 1)
+    picked = int(np.prod(source.shape)) + source.tiles[0] * source.tiles[1]
+    return extent < frame_pitch and relays > picked
 
 
 def _extent(carrier: Carrier, pitch: Pitch) -> int:

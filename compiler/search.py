@@ -75,16 +75,23 @@ def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | N
     ------
     ResourceError
         If it can hold none: the reason of the last one.
+    ScheduleError
+        If there is none, as where joined maps never come in one tile.
     """
     like = FoldPlan((1, 1)) if like is None else like
     options = []
-    refusal: ResourceError | None = None
+    refusal: ResourceError | ScheduleError | None = None
     for unroll in legal_unrolls(*network.input_shape[1:]):
-        for plan in _serialised(network, replace(like, unroll=unroll)):
+        try:
+            plans = list(_serialised(network, replace(like, unroll=unroll)))
+        except ScheduleError as error:
+            refusal = error
+            continue
+        for plan in plans:
             try:
                 option = Option(plan, cost_of(make_schedule(network, spec, plan)))
                 _check_capacity(option, spec)
-            except ResourceError as error:
+            except (ResourceError, ScheduleError) as error:
                 refusal = error
             else:
                 options.append(option)

@@ -1,6 +1,7 @@
 """Plans within bounds, and the Pareto front, against looking at every option."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from compiler_helpers import random_network
 import neuroproc
 from compiler.cost import cost_of
 from compiler.emit import compile_network
-from compiler.layers import Conv2d, Dense, Flatten, Pool2d
+from compiler.layers import Add, Conv2d, Dense, Flatten, Pool2d
 from compiler.network import LayeredNetwork
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
@@ -126,6 +127,32 @@ def test_a_bound_that_no_plan_meets_alone_is_named(options):
     with pytest.raises(ResourceError, match=r"needs [\d,]+ neurons \(allowed 1\)") as error:
         best_option(options, Bounds(neurons=1))
     assert (error.value.limit, error.value.allowed) == ("neurons", 1)
+
+
+def test_maps_of_unlike_tiles_meet_in_one():
+    """One branch shrinks to a single tile and stays one, the other comes in two: the sum waits for both."""
+    layers = (
+        Conv2d("small", ("input",), np.ones((1, 1, 6, 6), int), np.array([9])),
+        Conv2d("grown", ("small",), np.ones((1, 1, 1, 1), int), None, padding=((1, 1), (1, 1))),
+        Conv2d("direct", ("input",), np.ones((1, 1, 4, 4), int), None),
+        Add("joined", ("grown", "direct"), np.array([5])),
+    )
+    network = LayeredNetwork("joined", (1, 8, 8), layers, {"kind": "binary"}, {"kind": "spikes"})
+    options = all_options(network, RESEARCH)
+    assert [option.plan.unroll for option in options if not option.plan.tiles] == legal_unrolls(8, 8)
+    frames = (np.random.default_rng(2).random((6, 1, 8, 8)) < 0.4).astype(np.uint8)
+    for option in options:
+        assert neuroproc.verify(network, compile_network(network, RESEARCH, option.plan), frames).exact, option.plan
+
+
+def test_an_unroll_at_which_a_layer_cannot_be_held_is_no_option():
+    """Sums too wide to be held where the frame is a stream leave the unroll at which it is none."""
+    spec = replace(RESEARCH, threshold_max=40)
+    with pytest.raises(ResourceError, match="threshold_max"):
+        make_schedule(small(), spec, FoldPlan((1, 1), dense="held"))
+    unrolls = {option.plan.unroll for option in all_options(small(), spec, FoldPlan((1, 1), dense="held"))}
+    assert (12, 12) in unrolls
+    assert (1, 1) not in unrolls
 
 
 def test_a_plan_is_part_of_its_option(options):
