@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import neuroproc
+from benchmarks.checked import compiled
 from compiler.search import all_options, pareto_front
 from neuroproc.cli.compile import unroll
 from neuroproc.cli.explore import REFERENCE, as_dict
@@ -40,10 +41,7 @@ def table(network: neuroproc.LayeredNetwork, spec: neuroproc.ProcessorSpec, unro
     plain: dict[str, int] = {}
     for tile in unrolls:
         plan = neuroproc.FoldPlan(tile)
-        cost = neuroproc.cost_of(neuroproc.make_schedule(network, spec, plan))
-        image = neuroproc.compile_network(network, spec, plan)
-        if (image.n_neurons, image.n_synapses) != (cost.neurons, cost.synapses):
-            raise AssertionError(f"unroll {tile}: planned {cost.neurons, cost.synapses}, emitted otherwise")
+        cost, image = compiled(network, spec, plan)
         plain = reference_of(cost)
         rows.append((tile, cost.neurons, cost.synapses, image.max_delay, cost.interval, cost.latency))
     lines = [

@@ -19,6 +19,11 @@ charge -(a + B) arrives (no unit fires there), so it ends at -B; the bias is B l
 the data. With B = 0 this holds from the first cycle on; else the first clearing comes before the first bias, and that
 before the first evaluation (`control.bias_delay`). Units that can never be left above 0 or below are not touched.
 
+*Counted values.* A value of k is k spikes, in the first cycles of its slot, and the evaluation is in the last of them,
+with the bias as a release: the threshold is above every sum before it. Cleared to the floor, the unit is first
+preloaded with what negative weights can take away at most, so that no partial sum meets the floor. A slot has one cycle
+more than spikes, for the clearing. Inhibited, the unit misses the release.
+
 *Force.* After an evaluation the potential is at least r = N + min(b + i, 0) (the first data may come before the first
 bias), or the floor if that is higher. Between, the forced spikes of the sources bring at least N. None of them arrives
 without the unit's own charge: the clock sends the first charges to all within two cycles, and a spike takes one more.
@@ -55,12 +60,20 @@ class Charges:
         the unit fire (above 0). 0 where none is left, or it is forgotten.
     inhibit
         Arrives with the data of a blank slot of a gated layer: whatever the data, the unit stays silent.
+    preload
+        Arrives with the first spikes of counted values: what negative weights can take away at most. 0 elsewhere.
     """
 
     threshold: np.ndarray
     bias: np.ndarray
     clear: np.ndarray
     inhibit: np.ndarray
+    preload: np.ndarray
+
+
+def no_charges(threshold: np.ndarray) -> Charges:
+    """Thresholds without any charge of the phase clock."""
+    return Charges(threshold, *(np.zeros_like(threshold) for _ in range(4)))
 
 
 def ways_to_clear(spec: ProcessorSpec) -> tuple[str, ...]:
@@ -104,7 +117,13 @@ def clearing_way(wanted: str, spec: ProcessorSpec) -> str:
 
 
 def layer_charges(
-    windows: Sequence[Window], wanted: np.ndarray, spec: ProcessorSpec, gated: bool, clearing: str, name: str
+    windows: Sequence[Window],
+    levels: Sequence[int],
+    wanted: np.ndarray,
+    spec: ProcessorSpec,
+    gated: bool,
+    clearing: str,
+    name: str,
 ) -> Charges:
     """Charges of a layer, proven from its own weight sums (see the module).
 
@@ -112,6 +131,8 @@ def layer_charges(
     ----------
     windows : sequence of Window
         All that a unit reads.
+    levels : sequence of int
+        Largest value of what each window reads.
     wanted : int64[O], potential units
         Thresholds of the network.
     spec : ProcessorSpec
@@ -125,17 +146,21 @@ def layer_charges(
     Raises
     ------
     ResourceError
-        If a threshold does not fit.
+        If a threshold does not fit, or counted values cannot be gathered.
 
     Source: ours (docs/folding.md, clearing).
     """
-    positive, negative, wanted = reachable(windows, wanted)
+    positive, negative = sum_range(windows, levels)
+    wanted = np.clip(wanted, negative, positive + 1)
+    if max(levels, default=1) > 1:
+        return _counting_charges(positive, negative, wanted, spec, gated, clearing, name)
     threshold = np.maximum(wanted, 1)
     check_thresholds(threshold, spec, name)
     bias = threshold - wanted
-    inhibit = -np.maximum(positive + bias - threshold + 1, 0) if gated else np.zeros_like(bias)
+    nothing = np.zeros_like(bias)
+    inhibit = -np.maximum(positive + bias - threshold + 1, 0) if gated else nothing
     if clearing == "leak":
-        return Charges(threshold, bias, np.zeros_like(bias), inhibit)
+        return Charges(threshold, bias, nothing, inhibit, nothing)
     floor = spec.potential_floor
     above = np.minimum(threshold - 1, positive + bias)
     keeps = above > 0 if floor == 0 else (above > 0) | (negative < 0) | (inhibit < 0)
@@ -143,21 +168,60 @@ def layer_charges(
         lowest = negative + np.minimum(bias + inhibit, 0)
         if floor is not None:
             lowest = np.maximum(lowest, floor)
-        return Charges(threshold, bias, np.where(keeps, threshold - lowest - negative, 0), inhibit)
+        return Charges(threshold, bias, np.where(keeps, threshold - lowest - negative, 0), inhibit, nothing)
     assert floor is not None  # else the way is another
-    return Charges(threshold, bias - np.where(keeps, floor, 0), np.where(keeps, floor - above, 0), inhibit)
+    lift, clear = bias - np.where(keeps, floor, 0), np.where(keeps, floor - above, 0)
+    return Charges(threshold, lift, clear, inhibit, nothing)
 
 
-def reachable(windows: Sequence[Window], wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Largest and least sum of each unit, and its threshold within what they can tell: int64[O] each.
+def _counting_charges(
+    positive: np.ndarray,
+    negative: np.ndarray,
+    wanted: np.ndarray,
+    spec: ProcessorSpec,
+    gated: bool,
+    clearing: str,
+    name: str,
+) -> Charges:
+    """Charges of a layer that gathers counted values (see the module)."""
+    if spec.leak != "none":
+        raise ResourceError(
+            f"layer '{name}' cannot gather counted values with leak = {spec.leak} (profile {spec.name}), allowed: "
+            "none; use the encoding 'bitplanes' or 'thermometer', or choose a profile without leak",
+            limit="leak",
+            used=1,
+            allowed=0,
+        )
+    floor = spec.potential_floor
+    rest = floor if clearing == "floor" and floor is not None else 0
+    preload = np.zeros_like(negative) if floor is None else -negative
+    threshold = np.maximum(np.maximum(rest + preload, 0) + positive, 0) + 1
+    check_thresholds(threshold, spec, name)
+    release = threshold - rest - preload - wanted
+    inhibit = -release if gated else np.zeros_like(release)
+    if clearing == "floor":
+        clear = rest - threshold + 1
+    else:
+        lowest = negative if floor is None else np.maximum(negative, floor)
+        clear = threshold - lowest - negative
+    return Charges(threshold, release, clear, inhibit, preload)
 
-    Beyond the reachable sums a threshold only says always or never; the nearest such value costs least.
+
+def sum_range(windows: Sequence[Window], levels: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Largest and least sum of each unit: int64[O] each, potential units.
+
+    Beyond them a threshold only says always or never; the nearest reachable value costs least.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+    levels : sequence of int, optional
+        Largest value of what each window reads; 1 by default.
     """
-    positive, negative = np.zeros((2, len(wanted)), np.int64)
-    for window in windows:
-        positive += window.positive
-        negative += window.negative
-    return positive, negative, np.clip(wanted, negative, positive + 1)
+    times = [1] * len(windows) if levels is None else levels
+    positive = sum(window.positive * most for window, most in zip(windows, times, strict=True))
+    negative = sum(window.negative * most for window, most in zip(windows, times, strict=True))
+    return np.asarray(positive, np.int64), np.asarray(negative, np.int64)
 
 
 def check_thresholds(threshold: np.ndarray, spec: ProcessorSpec, name: str) -> None:

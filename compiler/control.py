@@ -1,8 +1,10 @@
 """When the clocks must speak: delays from the clock neurons to what they drive.
 
-The phase clock fires in cycles 0, slot, 2 slot, ...; the frame clock in 0, interval, 2 interval, ...
-A gated layer has, for each class of lanes that carry equally many tiles, a gate that the phase clock fires in every
-slot and that a row gate silences in the slots that carry values; what the gate still fires inhibits the layer.
+The phase clock fires in cycles 0, slot, 2 slot, ...; the frame clock in 0, interval, 2 interval, ...; the steady clock
+in every cycle. A gated layer has, for each class of lanes that carry equally many tiles, a gate that the phase clock
+fires in every slot and that a row gate silences in the slots that carry values; what the gate still fires inhibits the
+layer. Where units take turns it is the other way round: the row gate fires the gate, and that lifts the units in their
+turns. If their map is a single tile, the frame clock lifts them itself.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy as np
 
 from compiler.charges import least_delay
 from compiler.hold import FROM_STREAM
-from compiler.schedule import Schedule, Stage
+from compiler.stages import Schedule, Stage
 from isa_spec.stream import StreamContract
 
 
@@ -57,16 +59,23 @@ def clear_delay(schedule: Schedule, stage: Stage) -> int:
 
 
 def bias_delay(schedule: Schedule, stage: Stage) -> int:
-    """From the phase clock to the units, to arrive with the data.
+    """From the phase clock to the units, to arrive with the data; with the last spikes of counted values.
 
-    The very first one must not come before the first clearing that it is to balance (a floor below 0), nor before the
-    gates are awake; both are there one cycle after the phase before the data's.
+    The very first one must not come before the first clearing that it is to balance (a floor below 0, or a preload),
+    nor before the gates are awake, which are there one cycle after the phase before the data's.
     """
     contract, least = stage.contract, least_delay(schedule.spec)
     lifted = schedule.clearing == "floor" and schedule.spec.potential_floor and np.any(stage.charges.clear)
-    if stage.gated or lifted:
+    if lifted or stage.levels > 1:
+        return clear_delay(schedule, stage) + contract.slot - 1
+    if stage.gated:
         return phase_delay(contract.start - 1, contract.slot, least) + 1
     return phase_delay(contract.start, contract.slot, least)
+
+
+def preload_delay(schedule: Schedule, stage: Stage) -> int:
+    """From the phase clock to units that gather counted values, to arrive with the first spikes."""
+    return bias_delay(schedule, stage) - (stage.levels - 1)
 
 
 def gate_delay(schedule: Schedule, stage: Stage) -> int:
@@ -89,9 +98,9 @@ def row_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.n
     return frame_delays(first + contract.slot * contract.row_pitch * np.arange(tiles), contract.interval)
 
 
-def frame_delays(cycle: np.ndarray, interval: int) -> np.ndarray:
-    """Delays at which a tick of the frame clock, perhaps an earlier frame's, arrives in these cycles of frame 0."""
-    return (cycle - 1) % interval + 1
+def frame_delays(cycle: np.ndarray, interval: int, least: int = 1) -> np.ndarray:
+    """Least delays, of ``least`` or more, at which a tick of the frame clock arrives in these cycles of some frame."""
+    return (cycle - least) % interval + least
 
 
 def hold_delays(schedule: Schedule, stage: Stage) -> tuple[int, int, int]:
@@ -113,12 +122,30 @@ def select_delays(schedule: Schedule, read: StreamContract) -> np.ndarray:
 def demux_delays(schedule: Schedule, read: StreamContract) -> tuple[int, int]:
     """From the phase clock to the demultiplexers of a stream: of the clearing, and of the lift from a floor below 0."""
     clear = phase_delay(read.start + 2, schedule.slot)
-    return clear, clear + 1
+    return clear, clear + schedule.slot - 1
+
+
+def lift_delays(schedule: Schedule, stage: Stage) -> np.ndarray:
+    """To units that take turns, from the frame clock or from their gate: int64[n_turns], in cycles."""
+    turns = np.array(stage.contract.turns, np.int64)
+    if lifted_by_gates(stage):
+        return least_delay(schedule.spec) + turns
+    return frame_delays(stage.contract.start + turns, schedule.interval, least_delay(schedule.spec))
+
+
+def lifted_by_gates(stage: Stage) -> bool:
+    """Whether a layer whose units take turns has gates: its map is more than one tile."""
+    return stage.turn is not None and (stage.contract.tile_rows, stage.contract.tile_cols) != (1, 1)
 
 
 def needs_frame_clock(schedule: Schedule) -> bool:
-    """Whether any layer is gated or held."""
-    return any(stage.gated or stage.held for stage in schedule.stages)
+    """Whether any layer is gated or held, or takes turns."""
+    return any(stage.gated or stage.held or stage.turn for stage in schedule.stages)
+
+
+def needs_steady_clock(schedule: Schedule) -> bool:
+    """Whether any layer takes turns."""
+    return any(stage.turn for stage in schedule.stages)
 
 
 def needs_phase_clock(schedule: Schedule) -> bool:

@@ -14,7 +14,7 @@ from compiler.lines import Lines, clock_lines, delay_lines, gate_lines
 from compiler.lowering.hold import held_weights
 from compiler.network import INPUT
 from compiler.passes.insert_relays import relays_needed
-from compiler.schedule import Part, Schedule, Stage
+from compiler.stages import Part, Schedule, Stage
 from isa_spec.image import ROLES
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
@@ -134,9 +134,10 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
         uses = window_pieces(part.window, spec, f"{what}, weight")
         by_row = part.rows.lanes_per_tap(part.window.kernel[0])
         by_col = part.cols.lanes_per_tap(part.window.kernel[1])
-        synapses += int(by_row @ uses @ by_col)
+        shared = int(by_row @ uses @ by_col)
+        synapses += shared // contract.channels * contract.lane_channels if part.together else shared
     lanes = contract.lane_rows * contract.lane_cols
-    for kind in ("clear", "bias", "inhibit"):
+    for kind in ("clear", "bias", "inhibit", "preload"):
         synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"{what}, {kind}").sum())
     roles = {stage.role: contract.n_lanes}
     folded = _with_lines(LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, 0), lines, spec)
@@ -144,6 +145,8 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
         folded = _joined([folded, _gate_cost(schedule, stage)])
     if stage.held:
         folded = _joined([folded, _hold_cost(schedule, stage)])
+    if stage.turn:
+        folded = _joined([folded, _turn_cost(schedule, stage)])
     if stage.role == "serialiser":
         return folded
     return replace(
@@ -160,6 +163,20 @@ def _gate_cost(schedule: Schedule, stage: Stage) -> LayerCost:
     synapses = sum(row.tiles + len(cols) + sum(col.tiles for col in cols) for row in rows)
     folded = LayerCost(stage.name, stage.role, 0, 0, 0, 0, {"gate": gates}, synapses, 0)
     return _with_lines(folded, gate_lines(schedule, stage), schedule.spec)
+
+
+def _turn_cost(schedule: Schedule, stage: Stage) -> LayerCost:
+    """What silences and lifts a layer whose units take turns, with its gates if it has any."""
+    contract, spec, turn, what = stage.contract, schedule.spec, stage.turn, f"layer '{stage.name}'"
+    assert turn is not None
+    charges = pieces(turn.hush, spec, f"{what}, hush").sum() + pieces(turn.lift, spec, f"{what}, lift").sum()
+    own = LayerCost(stage.name, stage.role, 0, 0, 0, 0, {}, contract.lane_rows * contract.lane_cols * int(charges), 0)
+    if not control.lifted_by_gates(stage):
+        return own
+    rows, cols = control.row_classes(contract), control.col_classes(contract)
+    synapses = sum(row.tiles + sum(col.tiles for col in cols) for row in rows)
+    gates = LayerCost(stage.name, stage.role, 0, 0, 0, 0, {"gate": len(rows) * (1 + len(cols))}, synapses, 0)
+    return _joined([own, _with_lines(gates, gate_lines(schedule, stage), spec)])
 
 
 def _hold_cost(schedule: Schedule, stage: Stage) -> LayerCost:

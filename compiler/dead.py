@@ -14,6 +14,7 @@ import numpy as np
 from compiler.drive import SpikingLayer, Term, spiking_layers
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
 from compiler.network import INPUT, LayeredNetwork
+from isa_spec.coding import spike_levels
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ def _sums(spiking: SpikingLayer, found: _Found, network: LayeredNetwork) -> tupl
     for term in spiking.terms:
         weight = term.window.weight
         negative, positive = np.minimum(weight, 0).sum(axis=(2, 3)), np.maximum(weight, 0).sum(axis=(2, 3))
-        if term.source != INPUT:
+        if term.source == INPUT:
+            negative, positive = (side * spike_levels(network.encoding) for side in (negative, positive))
+        else:
             out, within = np.ogrid[: weight.shape[0], : weight.shape[1]]
             channel = term.window.input_channel(out, within)
             silent, certain = found.never[term.source][channel], found.always[term.source][channel]
@@ -276,7 +279,8 @@ def _cut(layer: Layer, maps: _Maps, kept: dict[str, np.ndarray]) -> Layer:
     mine = kept[layer.name]
     match layer:
         case Add():
-            return replace(layer, threshold=layer.threshold[mine])
+            factor = None if layer.factor is None else layer.factor[:, mine]
+            return replace(layer, threshold=layer.threshold[mine], factor=factor)
         case Conv2d() if layer.groups > 1:
             groups = int(mine.reshape(layer.groups, -1)[:, 0].sum())
             threshold = None if layer.threshold is None else layer.threshold[mine]

@@ -8,15 +8,17 @@ over the input read its planes, each with what a spike in it is worth.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import lcm
+from typing import Any
 
 import numpy as np
 
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d, Shape
-from compiler.network import EXACT, INPUT, LayeredNetwork, scaled
-from isa_spec.coding import plane_weights
+from compiler.network import EXACT, INPUT, LayeredNetwork, beyond_exact, scaled
+from isa_spec.coding import largest_value, plane_weights
 from isa_spec.errors import NetworkError
 
 
@@ -60,6 +62,11 @@ class Window:
         return np.minimum(self.weight, 0).sum(axis=(1, 2, 3))
 
     @cached_property
+    def excited(self) -> np.ndarray:
+        """Sum of the positive weights from each input channel of an output channel's group: int64[O, I / groups]."""
+        return np.maximum(self.weight, 0).sum(axis=(2, 3))
+
+    @cached_property
     def uses(self) -> np.ndarray:
         """Weights that are not zero at each place of the window: int64[K_h, K_w]."""
         return np.count_nonzero(self.weight, axis=(0, 1))
@@ -67,8 +74,15 @@ class Window:
     @cached_property
     def heard(self) -> np.ndarray:
         """Whether any output channel listens to an input channel at a place: bool[I, K_h, K_w]."""
-        outputs, within = self.weight.shape[:2]
-        by_group = self.weight.reshape(self.groups, outputs // self.groups, within, *self.kernel)
+        return self.heard_by(np.ones(self.n_channels, bool))
+
+    def heard_by(self, outputs: np.ndarray) -> np.ndarray:
+        """Whether any of some output channels (bool[O]) listens to an input channel at a place: bool[I, K_h, K_w]."""
+        if self.groups == 1:
+            return np.any(self.weight[outputs], axis=0)
+        count, within = self.weight.shape[:2]
+        listens = (self.weight != 0) & outputs[:, None, None, None]
+        by_group = listens.reshape(self.groups, count // self.groups, within, *self.kernel)
         return np.any(by_group, axis=1).reshape(self.groups * within, *self.kernel)
 
     @cached_property
@@ -148,7 +162,7 @@ def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
     NetworkError
         If a linear layer cannot be composed exactly into a layer that reads it.
     """
-    frame, planes = network.input_shape, plane_weights(network.encoding)
+    frame = network.input_shape
     maps: dict[str, tuple[_Part, ...]] = {INPUT: (_Part(0, frame, INPUT, frame),)}
     found = []
     for layer in network.layers:
@@ -166,7 +180,7 @@ def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
         if scale > 1:
             windows, threshold = _reduced(windows, threshold)
         terms = tuple(
-            Term(part.source, _over_planes(layer, window, planes) if part.source == INPUT else window)
+            Term(part.source, _over_planes(layer, window, network.encoding) if part.source == INPUT else window)
             for part, window in zip(parts, windows, strict=True)
         )
         found.append(SpikingLayer(layer, shape, terms, threshold))
@@ -181,7 +195,8 @@ def _read(layer: Layer, sources: list[tuple[_Part, ...]], network: LayeredNetwor
         case Flatten():
             return _flattened(sources[0])
         case Add():
-            return tuple(part for parts in sources for part in parts)
+            pairs = zip(layer.factors, sources, strict=True)
+            return tuple(_times(layer, part, factor) for factor, parts in pairs for part in parts)
         case Concat():
             offsets = np.cumsum([0, *(network.shapes[source][0] for source in layer.sources)]).tolist()
             pairs = zip(offsets, sources, strict=False)
@@ -197,6 +212,17 @@ def _read(layer: Layer, sources: list[tuple[_Part, ...]], network: LayeredNetwor
             return tuple(_through(layer, part, _values_of(layer, part), 0, shape) for part in _flattened(sources[0]))
         case Pool2d():
             return tuple(_pooled(layer, part, shape, network) for part in sources[0])
+
+
+def _times(layer: Add, part: _Part, factor: np.ndarray) -> _Part:
+    """A part whose channels count as often as an addition says."""
+    own = factor[part.first : part.first + part.shape[0]]
+    if np.all(own == 1):
+        return part
+    window = each_channel(part.shape[0], (1, 1), (1, 1)) if part.window is None else part.window
+    if np.any((window.positive - window.negative).astype(np.float64) * np.abs(own) >= EXACT):
+        raise beyond_exact(layer.name)
+    return replace(part, window=replace(window, weight=window.weight * own[:, None, None, None]))
 
 
 def _flattened(parts: tuple[_Part, ...]) -> tuple[_Part, ...]:
@@ -224,7 +250,7 @@ def _values_of(layer: Dense, part: _Part) -> Window:
 def _pooled(layer: Pool2d, part: _Part, shape: Shape, network: LayeredNetwork) -> _Part:
     if layer.spikes and part.window is not None:
         raise NetworkError(f"layer '{layer.name}': the maximum of drives is not a spike; give its source thresholds")
-    highest = sum(plane_weights(network.encoding))
+    highest = largest_value(network.encoding)
     if layer.spikes and part.source == INPUT and highest > 1:
         raise NetworkError(
             f"layer '{layer.name}': the maximum of input values 0..{highest} (encoding '{network.encoding['kind']}') "
@@ -246,11 +272,12 @@ def _reduced(windows: list[Window], threshold: np.ndarray) -> tuple[list[Window]
     return [replace(window, weight=window.weight // by_row) for window in windows], -(-threshold // shared)
 
 
-def _over_planes(layer: Layer, window: Window, planes: tuple[int, ...]) -> Window:
+def _over_planes(layer: Layer, window: Window, encoding: Mapping[str, Any]) -> Window:
     """A window over the values of the input as one over its planes, each worth a weight of its own."""
-    if planes == (1,):
+    planes, largest = plane_weights(encoding), largest_value(encoding)
+    if largest == 1:
         return window
-    if np.abs(window.weight.astype(np.float64)).sum(axis=(1, 2, 3)).max() * sum(planes) >= EXACT:
+    if np.abs(window.weight.astype(np.float64)).sum(axis=(1, 2, 3)).max() * largest >= EXACT:
         raise NetworkError(
             f"layer '{layer.name}': the absolute drives of a unit can sum to 2**52 or more, allowed: less; use smaller "
             "weights or an input of fewer bits"

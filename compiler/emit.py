@@ -9,7 +9,7 @@ import numpy as np
 from compiler import control
 from compiler.cost import CONTROL, Cost, cost_of
 from compiler.graph import GraphBuilder, NeuronGraph
-from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates
+from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates, emit_turns
 from compiler.lowering.hold import emit_hold
 from compiler.lowering.window import emit_window
 from compiler.network import LayeredNetwork
@@ -17,14 +17,15 @@ from compiler.passes.insert_relays import insert_relays
 from compiler.passes.one_per_pair import one_per_pair
 from compiler.passes.split_weights import split_weights
 from compiler.plan import FoldPlan
-from compiler.schedule import Schedule, make_schedule
+from compiler.schedule import make_schedule
+from compiler.stages import Schedule
 from isa_spec.errors import ResourceError
 from isa_spec.image import ROLES, LayerRecord, Port, ProcessorImage, build_image
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
 
-PHASE_PORT, FRAME_PORT = "clock", "frame"
+PHASE_PORT, FRAME_PORT, STEADY_PORT = "clock", "frame", "steady"
 """Input ports by which the host starts the clocks."""
 
 
@@ -95,7 +96,7 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
     builder = GraphBuilder()
     lanes = [builder.neurons(0, "input", np.ones(schedule.input.n_lanes))]
     ports = []
-    phase_clock = frame_clock = -1
+    phase_clock = frame_clock = steady_clock = -1
     control_layer = names.index(CONTROL)
     if control.needs_phase_clock(schedule):
         phase_clock = emit_clock(builder, control_layer, schedule.slot)
@@ -103,6 +104,9 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
     if control.needs_frame_clock(schedule):
         frame_clock = emit_clock(builder, control_layer, schedule.interval)
         ports.append(Port(FRAME_PORT, frame_clock))
+    if control.needs_steady_clock(schedule):
+        steady_clock = emit_clock(builder, control_layer, 1)
+        ports.append(Port(STEADY_PORT, steady_clock))
     for stage in schedule.stages:
         layer = names.index(stage.name)
         per_channel = stage.contract.lane_rows * stage.contract.lane_cols
@@ -114,13 +118,15 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
             emit_gates(builder, schedule, stage, layer, units, phase_clock, frame_clock)
         if stage.held:
             emit_hold(builder, schedule, stage, layer, lanes, units, phase_clock, frame_clock)
+        if stage.turn:
+            emit_turns(builder, schedule, stage, layer, units, frame_clock, steady_clock)
         lanes.append(units)
     return builder.graph(), [int(block[0]) for block in lanes], ports
 
 
 def _lane_ports(prefix: str, contract: StreamContract, first: int) -> tuple[Port, ...]:
-    """One port per lane, in lane order, named by channel, lane row and lane column."""
-    lanes = np.ndindex(contract.channels, contract.lane_rows, contract.lane_cols)
+    """One port per lane, in lane order, named by channel (of those that share a lane), lane row and lane column."""
+    lanes = np.ndindex(contract.lane_channels, contract.lane_rows, contract.lane_cols)
     return tuple(Port(f"{prefix}.{c}.{y}.{x}", first + number) for number, (c, y, x) in enumerate(lanes))
 
 
@@ -153,6 +159,8 @@ def _options(schedule: Schedule) -> dict[str, Any]:
         "tiles": tiles,
         "clearing": schedule.clearing,
         "held": [stage.name for stage in schedule.stages if stage.held],
+        "channels": {name: count for name, count in sorted(plan.channels.items()) if count > 1},
+        "slot": schedule.slot,
         "prune": pruned,
     }
 

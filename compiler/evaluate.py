@@ -8,9 +8,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import EXACT, INPUT, LayeredNetwork, scaled
+from compiler.network import EXACT, INPUT, LayeredNetwork, beyond_exact, scaled
 from isa_spec.coding import to_classes, to_values
-from isa_spec.errors import NetworkError
+from isa_spec.frames import as_frames
 
 
 def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarray]:
@@ -19,7 +19,7 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
     Parameters
     ----------
     network : LayeredNetwork
-    frames : int[n_frames, C, H, W]
+    frames : int[n_frames, C, H, W], or as `as_frames` has it
 
     Returns
     -------
@@ -30,16 +30,11 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
     Raises
     ------
     NetworkError
-        If frames have another shape than the network's input.
+        If a sum could go beyond exact arithmetic.
     FormatError
-        If the encoding cannot carry their values.
+        If frames have another shape than the network's input, or the encoding cannot carry their values.
     """
-    frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[1:] != network.input_shape:
-        raise NetworkError(
-            f"frames of shape {list(frames.shape)}, allowed: [n_frames, {str(network.input_shape)[1:-1]}]"
-        )
-    values = {INPUT: to_values(network.encoding, frames)}
+    values = {INPUT: to_values(network.encoding, as_frames(frames, network.input_shape))}
     # An average is kept as the sum, and counted as so many times too large.
     times = {INPUT: 1}
     for layer in network.layers:
@@ -87,11 +82,22 @@ def _sums(layer: Layer, read: list[np.ndarray]) -> tuple[np.ndarray, int]:
             area = layer.kernel[0] * layer.kernel[1]
             return windows.sum(axis=(4, 5), dtype=np.int64), area if layer.kind == "avgpool2d" else 1
         case Add():
-            return np.asarray(np.sum(read, axis=0, dtype=np.int64)), 1
+            return _added(layer, read), 1
         case Concat():
             return np.concatenate(read, axis=1), 1
         case Flatten():
             return x.reshape(len(x), -1, 1, 1), 1
+
+
+def _added(layer: Add, read: list[np.ndarray]) -> np.ndarray:
+    sums = np.zeros(read[0].shape, np.int64)
+    largest = np.zeros(len(layer.threshold))
+    for x, factor in zip(read, layer.factors, strict=True):
+        largest += np.abs(x).max(initial=1) * np.abs(factor.astype(np.float64))
+        sums += x * factor[:, None, None]
+    if largest.max() >= EXACT:
+        raise beyond_exact(layer.name)
+    return sums
 
 
 def _windows(x: np.ndarray, kernel: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
@@ -102,7 +108,7 @@ def _product(x: np.ndarray, weight: np.ndarray, name: str) -> np.ndarray:
     # Sums of integers below 2**53 are exact in float64, whatever the order of addition, and far faster than in int64.
     real, largest = weight.astype(np.float64), float(np.abs(x).max(initial=1))
     if np.abs(real).sum(axis=1).max() * largest >= EXACT:
-        raise NetworkError(f"layer '{name}': the absolute drives of a unit can sum to 2**52 or more, allowed: less")
+        raise beyond_exact(name)
     return (x.astype(np.float64) @ real.T).astype(np.int64)
 
 

@@ -11,7 +11,7 @@ from compiler.drive import SpikingLayer, Window, spiking_layers
 from compiler.layers import Flatten, Shape
 from compiler.network import INPUT, LayeredNetwork
 from compiler.plan import FoldPlan, Tile, check_plan, legal_tiles
-from isa_spec.coding import plane_weights
+from isa_spec.coding import plane_weights, spike_levels
 from isa_spec.errors import ScheduleError
 
 Span = tuple[int, int]
@@ -43,6 +43,8 @@ class Carrier:
     threshold : int64[C] or None, potential units
     serialises : int or None
         For a serialiser, the carrier whose map it carries in smaller tiles.
+    levels : int
+        Largest value, told by that many spikes: above 1 only for the input and the serialiser behind it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Carrier:
     readings: tuple[Reading, ...] = ()
     threshold: np.ndarray | None = None
     serialises: int | None = None
+    levels: int = 1
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -100,7 +103,7 @@ def make_geometry(network: LayeredNetwork, plan: FoldPlan) -> Geometry:
             raise ScheduleError(f"tile of '{name}': no such layer has units, allowed: {', '.join(known)}")
     channels, height, width = network.input_shape
     planes = channels * len(plane_weights(network.encoding))
-    carriers = [Carrier(INPUT, (planes, height, width), plan.unroll)]
+    carriers = [Carrier(INPUT, (planes, height, width), plan.unroll, levels=spike_levels(network.encoding))]
     home = {INPUT: 0}
     read = {INPUT: _serialise(carriers, 0, plan.tiles.get(INPUT))}
     for spiking in layers:
@@ -157,7 +160,7 @@ def _serialise(carriers: list[Carrier], number: int, wanted: Tile | None) -> int
         size = carrier.shape[1 + axis]
         legal = [tile for tile in legal_tiles(carrier.tile[axis], size) if tile <= carrier.tile[axis]]
         _check_tile(carrier.name, wanted[axis], legal, size)
-    carriers.append(Carrier(carrier.name, carrier.shape, wanted, serialises=number))
+    carriers.append(Carrier(carrier.name, carrier.shape, wanted, serialises=number, levels=carrier.levels))
     return len(carriers) - 1
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.charges import Charges, check_thresholds, layer_charges, reachable
+from compiler.charges import Charges, check_thresholds, layer_charges, sum_range
 from compiler.drive import Window
 from isa_spec.errors import ResourceError
 from isa_spec.spec import ProcessorSpec
@@ -84,7 +84,8 @@ def hold_charges(
         )
     floor = spec.potential_floor
     assert floor is not None  # else it would not be cleared by it
-    positive, negative, reached = reachable(windows, wanted)
+    positive, negative = sum_range(windows)
+    reached = np.clip(wanted, negative, positive + 1)
     threshold = np.maximum(floor - negative + positive + 1, 1)
     check_thresholds(threshold, spec, name)
     both = Window(np.ones((1, 2, 1, 1), np.int64), (1, 1), (0, 0), 1)
@@ -93,5 +94,5 @@ def hold_charges(
         clear=floor - threshold + 1,
         preload=-negative,
         release=threshold - floor + negative - reached,
-        demux=layer_charges([both], np.array([2]), spec, False, clearing, name),
+        demux=layer_charges([both], [1], np.array([2]), spec, False, clearing, name),
     )

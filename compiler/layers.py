@@ -171,15 +171,23 @@ class Add:
     name : str
     sources : tuple of str
     threshold : int64[C], potential units
+    factor : int64[n_sources, C] or None
+        How often each map counts; None: once.
     """
 
     name: str
     sources: tuple[str, ...]
     threshold: np.ndarray
+    factor: np.ndarray | None = None
     kind: ClassVar[str] = "add"
     n_parameters: ClassVar[int] = 0
     n_nonzero: ClassVar[int] = 0
     spikes: ClassVar[bool] = True
+
+    @property
+    def factors(self) -> np.ndarray:
+        """How often each map counts: int64[n_sources, C]."""
+        return np.ones((len(self.sources), len(self.threshold)), np.int64) if self.factor is None else self.factor
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         """The common shape.
@@ -193,7 +201,10 @@ class Add:
             listed = ", ".join(f"'{name}' {list(shape)}" for name, shape in zip(self.sources, shapes, strict=True))
             raise NetworkError(f"layer '{self.name}': adds maps of different shapes: {listed}")
         if len(self.threshold) != shapes[0][0]:
-            raise NetworkError(f"layer '{self.name}': {len(self.threshold)} thresholds for {shapes[0][0]} channels")
+            raise NetworkError(
+                f"layer '{self.name}': {len(self.threshold)} thresholds (or normalised units) for {shapes[0][0]} "
+                "channels"
+            )
         return shapes[0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from compiler import control
 from compiler.charges import least_delay, pieces
 from compiler.lowering.window import tap_delays
 from compiler.passes.one_per_pair import Line
-from compiler.schedule import Part, Schedule, Stage, Taps
+from compiler.stages import Part, Schedule, Stage, Taps
 from isa_spec.stream import StreamContract
 
 Pattern = tuple[tuple[tuple[int, int], ...], ...]
@@ -37,11 +37,11 @@ class Lines:
 
 
 def delay_lines(schedule: Schedule) -> list[Lines]:
-    """Lines of every lane of the input and of each stage: [C, lane_rows, lane_cols]."""
+    """Lines of every lane of the input and of each stage: [lane_channels, lane_rows, lane_cols]."""
     contracts = [schedule.input, *(stage.contract for stage in schedule.stages)]
     if not schedule.spec.parallel_synapses:
         return [_parted(schedule, carrier, contract) for carrier, contract in enumerate(contracts)]
-    longest = [np.zeros((c.channels, c.lane_rows, c.lane_cols), np.int64) for c in contracts]
+    longest = [np.zeros((c.lane_channels, c.lane_rows, c.lane_cols), np.int64) for c in contracts]
     for stage in schedule.stages:
         for part in stage.aligned:
             _longest_of(part, contracts[part.source], stage.contract, longest[part.source])
@@ -52,11 +52,30 @@ def delay_lines(schedule: Schedule) -> list[Lines]:
 
 def _longest_of(part: Part, read: StreamContract, wrote: StreamContract, lanes: np.ndarray) -> None:
     """Raise the longest delay of the lanes that a part reads."""
-    window, rows, cols = part.window, part.rows, part.cols
-    delay = tap_delays(part, read, wrote) * window.heard[:, rows.tap[:, None], cols.tap]
-    place = rows.lane_in[:, None] * read.lane_cols + cols.lane_in
-    for channel, of_channel in enumerate(delay):
-        np.maximum.at(lanes[channel].reshape(-1), place, of_channel)
+    rows, cols = part.rows, part.cols
+    if not (len(rows.tap) and len(cols.tap)):
+        return
+    delay, said = tap_delays(part, read, wrote), read.turn_of() * (not part.together)
+    place = (rows.lane_in[:, None] * read.lane_cols + cols.lane_in).ravel()
+    order = np.argsort(place, kind="stable")
+    begins = np.flatnonzero(np.diff(place[order], prepend=-1))
+    lane, by_place = place[order][begins], lanes.reshape(len(lanes), -1)
+    for listeners, turn in _by_turn(part, wrote):
+        heard = listeners[:, rows.tap[:, None], cols.tap].reshape(read.channels, -1)
+        due = (delay.ravel() + turn - said[:, None]) * heard
+        longest = np.maximum.reduceat(due[:, order], begins, axis=1)
+        for number in range(read.n_turns):
+            shared = longest[number :: read.n_turns]
+            by_place[: len(shared), lane] = np.maximum(by_place[: len(shared), lane], shared)
+
+
+def _by_turn(part: Part, wrote: StreamContract) -> Iterator[tuple[np.ndarray, int]]:
+    """For each turn of the readers, whether one of them listens to an input channel at a place of the window."""
+    if part.together or wrote.n_turns == 1:
+        yield part.window.heard, 0
+        return
+    for number, turn in enumerate(wrote.turns):
+        yield part.window.heard_by(np.arange(wrote.channels) % wrote.n_turns == number), turn
 
 
 def _parted(schedule: Schedule, carrier: int, read: StreamContract) -> Lines:
@@ -65,7 +84,7 @@ def _parted(schedule: Schedule, carrier: int, read: StreamContract) -> Lines:
     What leaves a lane depends only on the patterns of taps that read its row and its column, so lanes alike are
     counted once, and so are patterns.
     """
-    longest = np.zeros((read.channels, read.lane_rows, read.lane_cols), np.int64)
+    longest = np.zeros((read.lane_channels, read.lane_rows, read.lane_cols), np.int64)
     proxies = np.zeros_like(longest)
     readers = [_Reader(schedule, stage, carrier) for stage in schedule.stages]
     readers = [reader for reader in readers if reader.parts]
@@ -73,7 +92,7 @@ def _parted(schedule: Schedule, carrier: int, read: StreamContract) -> Lines:
     by_col = _alike([reader.col_patterns(read.lane_cols) for reader in readers], read.lane_cols)
     for row_patterns, rows in by_row.items():
         for col_patterns, cols in by_col.items():
-            line = Line(read.channels, schedule.spec.max_delay)
+            line = Line(read.lane_channels, schedule.spec.max_delay)
             for reader, of_rows, of_cols in zip(readers, row_patterns, col_patterns, strict=True):
                 for row in sorted(of_rows):
                     for col in sorted(of_cols):
@@ -119,16 +138,32 @@ class _Reader:
         if found is None:
             copies: dict[int, np.ndarray] = {}
             for number, (row_taps, col_taps) in enumerate(zip(rows, cols, strict=True)):
+                part = self.parts[number]
+                first = self._wrote.start - self._read.start - (self._read.levels - self._wrote.levels)
                 for k_h, row_age in row_taps:
                     for k_w, col_age in col_taps:
-                        delay = self._wrote.start - self._read.start - self._read.slot * (row_age + col_age)
-                        some = self._copies[number][:, :, k_h, k_w]
-                        copies[delay] = copies[delay] + some if delay in copies else some
-            found = Line(self._read.channels, self._max_delay)
+                        delay = first - self._read.slot * (row_age + col_age)
+                        for turn, some in self._turns(part, self._copies[number][:, :, k_h, k_w]):
+                            copies[delay + turn] = copies.get(delay + turn, 0) + some
+            found = Line(self._read.lane_channels, self._max_delay)
             delays = sorted(copies)
             found.add(delays, [copies[delay] for delay in delays])
             self._lines[rows, cols] = found
         return found
+
+    def _turns(self, part: Part, copies: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Copies between channels as copies between neurons, int64[targets, sources], by how much later they come."""
+        n_in, n_out = self._read.n_turns, self._wrote.n_turns
+        if part.together:
+            yield 0, copies[::n_out, ::n_in]
+            return
+        for said, turn_in in enumerate(self._read.turns):
+            for own, turn_out in enumerate(self._wrote.turns):
+                some = np.zeros((self._wrote.lane_channels, self._read.lane_channels), np.int64)
+                between = copies[own::n_out, said::n_in]
+                some[: between.shape[0], : between.shape[1]] = between
+                if some.any():
+                    yield turn_out - turn_in, some
 
 
 def _patterns(taps: Sequence[Taps], n_lanes: int) -> list[frozenset[Pattern]]:
@@ -167,12 +202,37 @@ def clock_lines(schedule: Schedule) -> Lines:
     if control.needs_frame_clock(schedule):
         leaving = [([schedule.interval], [np.ones(1, np.int64)])]
         for stage in schedule.stages:
-            if stage.gated:
+            if stage.gated or control.lifted_by_gates(stage):
                 for rows in control.row_classes(stage.contract):
                     leaving.append(_ones(control.row_delays(schedule, stage.contract, rows.tiles)))
+            elif stage.turn:
+                leaving.append(_lifts(schedule, stage))
             # What held layers hang on the clock is no farther than its own interval, and joins pairs but once.
         found.append(leaving)
+    if control.needs_steady_clock(schedule):
+        leaving = [([1], [np.ones(1, np.int64)])]
+        for stage in schedule.stages:
+            if stage.turn:
+                hush = pieces(stage.turn.hush, schedule.spec, f"layer '{stage.name}', hush")
+                leaving.append(([least_delay(schedule.spec)] * bool(hush.any()), [hush] * bool(hush.any())))
+        found.append(leaving)
     return _counted(schedule, found)
+
+
+def _lifts(schedule: Schedule, stage: Stage) -> Leaving:
+    """From the gate, or the frame clock, to the units of one place that take turns."""
+    assert stage.turn is not None
+    copies = pieces(stage.turn.lift, schedule.spec, f"layer '{stage.name}', lift")
+    n_turns = stage.contract.n_turns
+    by_delay = {}
+    for number, delay in enumerate(control.lift_delays(schedule, stage).tolist()):
+        some = np.zeros(stage.contract.lane_channels, np.int64)
+        own = copies[number::n_turns]
+        some[: len(own)] = own
+        if some.any():
+            by_delay[delay] = some
+    delays = sorted(by_delay)
+    return delays, [by_delay[delay] for delay in delays]
 
 
 def _charges_of(schedule: Schedule, stage: Stage) -> Leaving:
@@ -181,6 +241,8 @@ def _charges_of(schedule: Schedule, stage: Stage) -> Leaving:
     sent: dict[int, np.ndarray] = {}
     if charges.clear.any():
         sent[control.clear_delay(schedule, stage)] = pieces(charges.clear, schedule.spec, f"{what}, clear")
+    if charges.preload.any():
+        sent[control.preload_delay(schedule, stage)] = pieces(charges.preload, schedule.spec, f"{what}, preload")
     if charges.bias.any():
         sent[control.bias_delay(schedule, stage)] = pieces(charges.bias, schedule.spec, f"{what}, bias")
     delays = sorted(sent)
@@ -199,12 +261,16 @@ def _demux_charges_of(schedule: Schedule, stage: Stage, part: Part) -> Leaving:
 def gate_lines(schedule: Schedule, stage: Stage) -> Lines:
     """Lines of a layer's gates: of each row gate, then of its gates."""
     contract = stage.contract
-    inhibit = pieces(stage.charges.inhibit, schedule.spec, f"layer '{stage.name}', inhibit")
+    if stage.turn:
+        onto_units = _lifts(schedule, stage)
+    else:
+        inhibit = pieces(stage.charges.inhibit, schedule.spec, f"layer '{stage.name}', inhibit")
+        onto_units = ([least_delay(schedule.spec)], [inhibit])
     found: list[list[Leaving]] = []
     for _ in control.row_classes(contract):
         cols = control.col_classes(contract)
         found.append([_ones(control.tile_delays(contract, col.tiles)) for col in cols])
-        found += [[([least_delay(schedule.spec)], [inhibit])]] * len(cols)
+        found += [[onto_units]] * len(cols)
     return _counted(schedule, found)
 
 

@@ -126,6 +126,11 @@ def fineness_of(layer: Layer, known: Mapping[str, int]) -> int:
     return own * lcm(*(known.get(source, 1) for source in layer.sources))
 
 
+def beyond_exact(name: str) -> NetworkError:
+    """What to raise where a layer's sums could reach `EXACT`."""
+    return NetworkError(f"layer '{name}': the absolute drives of a unit can sum to 2**52 or more, allowed: less")
+
+
 def scaled(threshold: np.ndarray, scale: int) -> np.ndarray:
     """Thresholds for sums that are ``scale`` times too large: int64, same shape.
 

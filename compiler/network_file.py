@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from math import lcm
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from compiler.frontends.batchnorm import fold_batchnorm
+from compiler.frontends.batchnorm import fold_batchnorm, fold_units
 from compiler.frontends.bipolar import from_bipolar
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d
 from compiler.network import EXACT, INPUT, LayeredNetwork, fineness_of, integers
@@ -21,17 +22,20 @@ FORMAT, VERSION = "layered-network", 1
 LONGEST = 2**20
 """Most rows or columns of a frame, kernel, stride or padding: beyond lie typing errors, not frames."""
 _COMMON = {"name", "type", "inputs"}
+_UNITS = {"threshold", "batchnorm"}
+_CONV = (frozenset({"weight"}), frozenset({*_UNITS, "stride", "padding", "pad_value", "dilation", "groups"}))
 _POOL = (frozenset({"kernel"}), frozenset({"stride"}))
 _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "conv2d": (
-        frozenset({"weight"}),
-        frozenset({"threshold", "batchnorm", "stride", "padding", "pad_value", "dilation", "groups"}),
-    ),
-    "dense": (frozenset({"weight"}), frozenset({"threshold", "batchnorm"})),
+    "conv2d": _CONV,
+    "conv1d": _CONV,
+    "dense": (frozenset({"weight"}), frozenset(_UNITS)),
     "maxpool2d": _POOL,
+    "maxpool1d": _POOL,
     "sumpool2d": _POOL,
+    "sumpool1d": _POOL,
     "avgpool2d": _POOL,
-    "add": (frozenset({"inputs", "threshold"}), frozenset()),
+    "avgpool1d": _POOL,
+    "add": (frozenset({"inputs"}), frozenset(_UNITS)),
     "concat": (frozenset({"inputs"}), frozenset()),
     "flatten": (frozenset(), frozenset()),
 }
@@ -93,8 +97,12 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     source = entry["input"]
     _check_keys(source, {"shape"}, {"encoding"}, f"{where}: input")
     shape = source["shape"]
-    if not _is_integers(shape, 3) or min(shape) < 1 or max(shape) > LONGEST:
-        raise NetworkError(f"{where}: input.shape = {shape!r}, allowed: three integers [C, H, W] in 1..{LONGEST}")
+    if not (_is_integers(shape, 3) or _is_integers(shape, 2)) or min(shape) < 1 or max(shape) > LONGEST:
+        raise NetworkError(
+            f"{where}: input.shape = {shape!r}, allowed: [C, H, W] (or [C, L] of a network over one axis), integers in "
+            f"1..{LONGEST}"
+        )
+    axes = len(shape) - 1
     if not isinstance(entry["layers"], list):
         raise NetworkError(f"{where}: layers is not a list")
     layers: list[Layer] = []
@@ -102,7 +110,7 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     pads = set()
     for index, item in enumerate(entry["layers"]):
         previous = layers[-1].name if layers else INPUT
-        layers.append(_layer(item, f"{where}: layers[{index}]", previous, fineness, arrays))
+        layers.append(_layer(item, f"{where}: layers[{index}]", previous, fineness, arrays, axes))
         fineness[layers[-1].name] = fineness_of(layers[-1], fineness)
         if _pad_value(item.get("pad_value", 0), values, f"{where}: layers[{index}] '{layers[-1].name}'"):
             pads.add(layers[-1].name)
@@ -114,7 +122,9 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     if decode is not None and isinstance(decode.get("key"), str):
         decode = {**decode, "key": arrays.get(decode["key"], f"{where}: output.decode.key")}
     name = _name(entry.get("name", Path(where).stem or "network"), where)
-    network = LayeredNetwork(name, tuple(shape), tuple(layers), source.get("encoding"), decode)
+    # A network over one axis lies along the rows: that takes fewer relays than along the columns.
+    frame = (shape[0], shape[1], shape[2] if axes == 2 else 1)
+    network = LayeredNetwork(name, frame, tuple(layers), source.get("encoding"), decode)
     return from_bipolar(network, pads) if values == "bipolar" else network
 
 
@@ -125,7 +135,7 @@ def _name(value: Any, where: str) -> str:
     return value
 
 
-def _layer(item: Any, where: str, previous: str, fineness: Mapping[str, int], arrays: _Arrays) -> Layer:
+def _layer(item: Any, where: str, previous: str, fineness: Mapping[str, int], arrays: _Arrays, axes: int) -> Layer:
     if not isinstance(item, Mapping) or "name" not in item:
         raise NetworkError(f"{where}: a layer has a name and a type")
     name = _name(item["name"], where)
@@ -133,6 +143,7 @@ def _layer(item: Any, where: str, previous: str, fineness: Mapping[str, int], ar
     kind = item.get("type")
     if not isinstance(kind, str) or kind not in _KEYS:
         raise NetworkError(f"{where}: type {kind!r} is not supported, allowed: {', '.join(_KEYS)}")
+    _check_axes(kind, axes, where)
     required, optional = _KEYS[kind]
     _check_keys(item, required | {"name", "type"}, optional | _COMMON, where)
     sources = _sources(item, kind, previous, where)
@@ -141,23 +152,24 @@ def _layer(item: Any, where: str, previous: str, fineness: Mapping[str, int], ar
     if kind == "concat":
         return Concat(name, sources)
     if "kernel" in required:
-        kernel = _pair(item["kernel"], 1, f"{where}: kernel")
-        return Pool2d(name, sources, kind, kernel, _pair(item.get("stride", list(kernel)), 1, f"{where}: stride"))
+        kernel = _per_axis(item["kernel"], axes, f"{where}: kernel")
+        stride = _per_axis(item.get("stride", item["kernel"]), axes, f"{where}: stride")
+        return Pool2d(name, sources, f"{kind[:-2]}2d", kernel, stride)
     threshold = None
     if "threshold" in item:
         threshold = integers(arrays.get(item["threshold"], f"{where}: threshold"), 1, f"{where}: threshold")
+        if "batchnorm" in item:
+            raise NetworkError(f"{where}: has both threshold and batchnorm, allowed: one (level is its threshold)")
+    grain = lcm(*(fineness.get(source, 1) for source in sources))
     if kind == "add":
-        assert threshold is not None  # a required key
-        return Add(name, sources, threshold)
-    weight = integers(arrays.get(item["weight"], f"{where}: weight"), 4 if kind == "conv2d" else 2, f"{where}: weight")
+        return _addition(item, name, sources, threshold, grain, arrays, where)
+    ndim = 2 if kind == "dense" else 2 + axes
+    weight = integers(arrays.get(item["weight"], f"{where}: weight"), ndim, f"{where}: weight")
     if threshold is not None and len(threshold) != len(weight):
         raise NetworkError(f"{where}: {len(threshold)} thresholds for {len(weight)} units")
     if np.abs(weight.astype(np.float64)).reshape(len(weight), -1).sum(axis=1).max() >= EXACT:
         raise NetworkError(f"{where}: the absolute weights of a unit sum to 2**52 or more, allowed: less")
     if "batchnorm" in item:
-        if threshold is not None:
-            raise NetworkError(f"{where}: has both threshold and batchnorm, allowed: one (level is its threshold)")
-        grain = fineness.get(sources[0], 1)
         weight, threshold = fold_batchnorm(item["batchnorm"], weight, grain, arrays.get, f"{where}: batchnorm")
     if kind == "dense":
         return Dense(name, sources, weight, threshold)
@@ -167,13 +179,43 @@ def _layer(item: Any, where: str, previous: str, fineness: Mapping[str, int], ar
     return Conv2d(
         name,
         sources,
-        weight,
+        weight if axes == 2 else weight[..., None],
         threshold,
-        stride=_pair(item.get("stride", [1, 1]), 1, f"{where}: stride"),
-        padding=_padding(item.get("padding", [0, 0]), f"{where}: padding"),
-        dilation=_pair(item.get("dilation", [1, 1]), 1, f"{where}: dilation"),
+        stride=_per_axis(item.get("stride", [1, 1] if axes == 2 else 1), axes, f"{where}: stride"),
+        padding=_padding(item.get("padding", [0, 0]), axes, f"{where}: padding"),
+        dilation=_per_axis(item.get("dilation", [1, 1] if axes == 2 else 1), axes, f"{where}: dilation"),
         groups=groups,
     )
+
+
+def _check_axes(kind: str, axes: int, where: str) -> None:
+    """Windows over two axes do not slide over one, nor the other way round."""
+    other = {"1d": (2, f"{kind[:-2]}2d", "[C, L]"), "2d": (1, f"{kind[:-2]}1d", "[C, H, W]")}.get(kind[-2:])
+    if other is None or axes != other[0]:
+        return
+    _, instead, shape = other
+    found = "[C, H, W]" if axes == 2 else "[C, L]"
+    raise NetworkError(
+        f"{where}: type '{kind}' reads maps {shape}, but the network's input.shape is {found}, and so are all its "
+        f"maps; use {instead}, or give input.shape as {shape}"
+    )
+
+
+def _addition(
+    item: Mapping[str, Any],
+    name: str,
+    sources: tuple[str, ...],
+    threshold: np.ndarray | None,
+    grain: int,
+    arrays: _Arrays,
+    where: str,
+) -> Add:
+    if "batchnorm" in item:
+        factor, threshold = fold_units(item["batchnorm"], None, grain, arrays.get, f"{where}: batchnorm")
+        return Add(name, sources, threshold, np.tile(factor, (len(sources), 1)) if np.any(factor != 1) else None)
+    if threshold is None:
+        raise NetworkError(f"{where}: an add needs a threshold or batchnorm")
+    return Add(name, sources, threshold)
 
 
 def _sources(item: Mapping[str, Any], kind: str, previous: str, where: str) -> tuple[str, ...]:
@@ -228,9 +270,14 @@ def _is_integers(value: Any, length: int) -> bool:
     return isinstance(value, list | tuple) and len(value) == length and all(type(item) is int for item in value)
 
 
-def _pair(value: Any, least: int, where: str) -> Pair:
-    if not _is_integers(value, 2) or min(value) < least or max(value) > LONGEST:
-        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each in {least}..{LONGEST}")
+def _per_axis(value: Any, axes: int, where: str) -> Pair:
+    """Rows and columns, from ``[rows, columns]``, or one integer over one axis."""
+    if axes == 1:
+        if type(value) is not int or not 1 <= value <= LONGEST:
+            raise NetworkError(f"{where} = {value!r}, allowed: one integer in 1..{LONGEST} (the network has one axis)")
+        return (value, 1)
+    if not _is_integers(value, 2) or min(value) < 1 or max(value) > LONGEST:
+        raise NetworkError(f"{where} = {value!r}, allowed: two integers [rows, columns], each in 1..{LONGEST}")
     return (value[0], value[1])
 
 
@@ -242,8 +289,19 @@ def _pad_value(value: Any, values: str, where: str) -> int:
     return value
 
 
-def _padding(value: Any, where: str) -> tuple[Pair, Pair]:
-    """Both sides of each axis, from ``[rows, columns]`` or ``[[top, bottom], [left, right]]``."""
+def _padding(value: Any, axes: int, where: str) -> tuple[Pair, Pair]:
+    """Both sides of each axis, from ``[rows, columns]`` or ``[[top, bottom], [left, right]]``.
+
+    Over one axis, from one integer or ``[before, after]``.
+    """
+    if axes == 1:
+        ends = [value, value] if type(value) is int else value
+        if not _is_integers(ends, 2) or min(ends) < 0 or max(ends) > LONGEST:
+            raise NetworkError(
+                f"{where} = {value!r}, allowed: one integer or [before, after], each in 0..{LONGEST} (the network has "
+                "one axis)"
+            )
+        return (ends[0], ends[1]), (0, 0)
     sides = [[side, side] for side in value] if _is_integers(value, 2) else value
     known = isinstance(sides, list) and len(sides) == 2 and all(_is_integers(side, 2) for side in sides)
     if not known or min(map(min, sides)) < 0 or max(map(max, sides)) > LONGEST:

@@ -41,6 +41,11 @@ class FoldPlan:
         ``held``: units gather values as they come, and are released after the last. ``auto``: held where that takes
         fewer neurons than the relays of long delays would, one stream is read, and thresholds and processor allow it,
         else aligned.
+    channels : dict of str to int
+        Channels that share a neuron, by layer; each takes its turn in cycles that would be idle. 1 for all others;
+        pooling keeps the turns of its source.
+    slot : int or None, cycles
+        Cycles per slot, more than are needed to leave room for more turns; None for as few as are needed.
     """
 
     unroll: Tile
@@ -48,12 +53,16 @@ class FoldPlan:
     tiles: Mapping[str, Tile] = field(default_factory=dict)
     clearing: str = "auto"
     dense: str = "auto"
+    channels: Mapping[str, int] = field(default_factory=dict)
+    slot: int | None = None
 
     @property
     def words(self) -> str:
-        """The tile of the frame, and those of layers that have others: ``28x1 pool1=6x1``."""
+        """The tile of the frame, and what layers have of their own: ``28x1 pool1=6x1 slot=4 conv1:2 conv2:8``."""
         tiles = (f"{name}={rows}x{cols}" for name, (rows, cols) in self.tiles.items())
-        return " ".join([f"{self.unroll[0]}x{self.unroll[1]}", *tiles])
+        slot = () if self.slot is None else (f"slot={self.slot}",)
+        turns = (f"{name}:{count}" for name, count in self.channels.items())
+        return " ".join([f"{self.unroll[0]}x{self.unroll[1]}", *tiles, *slot, *turns])
 
 
 def divisors(size: int) -> list[int]:

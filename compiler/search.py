@@ -11,7 +11,7 @@ from compiler.geometry import Geometry, make_geometry
 from compiler.network import LayeredNetwork
 from compiler.pitches import find_pitches
 from compiler.plan import FoldPlan, Tile, legal_tiles, legal_unrolls
-from compiler.schedule import make_schedule
+from compiler.schedule import fill_channels, make_schedule
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.spec import ProcessorSpec
 
@@ -25,6 +25,10 @@ WORDS = {
     "delay_storage": "bits of delay storage",
 }
 """The measures in words."""
+
+
+STRETCHES = (1, 2, 4, 8, 16, 32)
+"""How many times as many cycles as it needs a slot may take, to leave idle time for channels that share neurons."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,15 @@ class Choice:
 def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | None = None) -> tuple[Option, ...]:
     """Every unroll that the processor can hold, each with every way to serialise layers into slots that it leaves idle.
 
+    And each of these with as many channels on a neuron as idle time has room for; unrolls alone with longer slots, too.
+
     Parameters
     ----------
     network : LayeredNetwork
     spec : ProcessorSpec
     like : FoldPlan, optional
-        Everything else of the plans; as it is by default, if not given. Tiles that it has stay as they are.
+        Everything else of the plans; as it is by default, if not given. Tiles that it has stay as they are, and so do
+        slot and channels if it has any.
 
     Raises
     ------
@@ -87,7 +94,10 @@ def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | N
         except ScheduleError as error:
             refusal = error
             continue
-        for plan in plans:
+        turning = (
+            [] if like.channels or like.slot else [other for plan in plans for other in _turning(network, spec, plan)]
+        )
+        for plan in [*plans, *turning]:
             try:
                 option = Option(plan, cost_of(make_schedule(network, spec, plan)))
                 _check_capacity(option, spec)
@@ -134,6 +144,19 @@ def _smaller_tiles(geometry: Geometry, name: str, slots: int) -> Iterator[Tile]:
         for parts, tile in smallest.items():
             if 1 < parts <= idle:
                 yield (tile, carrier.tile[1]) if axis == 0 else (carrier.tile[0], tile)
+
+
+def _turning(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> Iterator[FoldPlan]:
+    """A plan with channels that share neurons in its idle time, and in that of longer slots unless it has tiles."""
+    before: FoldPlan | None = None
+    for stretch in STRETCHES[: 1 if plan.tiles else None]:
+        try:
+            filled = fill_channels(network, spec, plan, stretch)
+        except (ResourceError, ScheduleError):
+            return
+        if filled.channels and (before is None or filled.channels != before.channels):
+            yield filled
+        before = filled
 
 
 def _check_capacity(option: Option, spec: ProcessorSpec) -> None:

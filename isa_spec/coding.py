@@ -1,4 +1,4 @@
-"""Frames to 0/1 planes and decisions to classes: what both the oracle and the host of the chip must do alike."""
+"""Frames to spikes and decisions to classes: what both the oracle and the host of the chip must do alike."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from isa_spec.errors import FormatError
 
 MAX_BITS = 16
 """Most bit planes of a channel."""
+MAX_LEVELS = 255
+"""Most spikes that count a value."""
 _ENCODINGS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "binary": (frozenset(), frozenset({"threshold"})),
     "bitplanes": (frozenset({"bits"}), frozenset()),
+    "count": (frozenset({"levels"}), frozenset()),
     "thermometer": (frozenset({"thresholds"}), frozenset()),
 }
 """Required and optional keys of each encoding, beside its kind."""
@@ -28,7 +31,7 @@ def check_encoding(entry: Any, where: str) -> dict[str, Any]:
     FormatError
         If the kind is unknown or a key is unknown, missing or mistyped.
     """
-    encoding = {"kind": "binary"} if entry is None else entry
+    encoding: Any = {"kind": "binary"} if entry is None else entry
     kind = encoding.get("kind") if isinstance(encoding, Mapping) else encoding
     if not isinstance(encoding, Mapping) or not isinstance(kind, str) or kind not in _ENCODINGS:
         raise FormatError(f"{where}: encoding {kind!r} is not supported, allowed: {', '.join(_ENCODINGS)}")
@@ -38,11 +41,12 @@ def check_encoding(entry: Any, where: str) -> dict[str, Any]:
         state, key = ("missing", min(missing)) if missing else ("unknown", min(unknown))
         allowed = ", ".join(["kind", *sorted(required | optional)])
         raise FormatError(f"{where}: {state} key '{key}', encoding '{kind}' has {allowed}")
-    if kind == "bitplanes":
-        bits = encoding["bits"]
-        if type(bits) is not int or not 1 <= bits <= MAX_BITS:
-            raise FormatError(f"{where}: bits = {bits!r}, allowed: an integer in 1..{MAX_BITS}")
-        return {"kind": kind, "bits": bits}
+    for key, most in (("bits", MAX_BITS), ("levels", MAX_LEVELS)):
+        if key in required:
+            number = encoding[key]
+            if type(number) is not int or not 1 <= number <= most:
+                raise FormatError(f"{where}: {key} = {number!r}, allowed: an integer in 1..{most}")
+            return {"kind": kind, key: number}
     if kind == "thermometer":
         steps = encoding["thresholds"]
         integers = isinstance(steps, list) and steps and all(type(step) is int for step in steps)
@@ -103,6 +107,28 @@ def plane_weights(encoding: Mapping[str, Any]) -> tuple[int, ...]:
     return (1,)
 
 
+def spike_levels(encoding: Mapping[str, Any]) -> int:
+    """Most spikes by which one lane tells one value: 1 unless values are counted.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    """
+    return int(encoding["levels"]) if encoding["kind"] == "count" else 1
+
+
+def largest_value(encoding: Mapping[str, Any]) -> int:
+    """Largest value of a channel as the network sees it; the least is 0.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    """
+    return sum(plane_weights(encoding)) * spike_levels(encoding)
+
+
 def check_frames(encoding: Mapping[str, Any], frames: np.ndarray) -> None:
     """Refuse frames that the encoding cannot carry.
 
@@ -115,26 +141,28 @@ def check_frames(encoding: Mapping[str, Any], frames: np.ndarray) -> None:
     Raises
     ------
     FormatError
-        If a value has more bits than the encoding, or is no integer.
+        If a value is beyond what the encoding can tell, or is no integer.
     """
-    if encoding["kind"] != "bitplanes":
+    kind = encoding["kind"]
+    if kind not in ("bitplanes", "count"):
         return
-    bits = encoding["bits"]
+    highest = largest_value(encoding)
     if frames.dtype.kind not in "iub":
         raise FormatError(f"frames of {frames.dtype}, allowed: integers; scale and round them before, as you mean it")
-    wrong = np.argwhere((frames < 0) | (frames >= 2**bits))
+    wrong = np.argwhere((frames < 0) | (frames > highest))
     if len(wrong):
         place = tuple(wrong[0].tolist())
         words = ("frame", "channel", "row", "column")
         at = ", ".join(f"{word} {number}" for word, number in zip(words, place, strict=True))
+        size = f"{encoding['bits']} bits" if kind == "bitplanes" else f"{highest} levels"
         raise FormatError(
-            f"{at}: value {frames[place]}, allowed: 0..{2**bits - 1} (encoding 'bitplanes' of {bits} bits); "
-            "scale the frames or give the encoding more bits"
+            f"{at}: value {frames[place]}, allowed: 0..{highest} (encoding '{kind}' of {size}); "
+            f"scale the frames or give the encoding more {size.split()[1]}"
         )
 
 
 def to_values(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
-    """What a network sees of integer frames: 0 or 1, ``0 .. 2**bits - 1``, or the number of thresholds reached.
+    """What a network sees of integer frames: 0 or 1, the value itself, or the number of thresholds reached.
 
     Parameters
     ----------
@@ -149,11 +177,11 @@ def to_values(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
     Raises
     ------
     FormatError
-        If a value has more bits than the encoding.
+        If a value is beyond what the encoding can tell.
     """
     frames = np.asarray(frames)
     match encoding["kind"]:
-        case "bitplanes":
+        case "bitplanes" | "count":
             check_frames(encoding, frames)
             return frames.astype(np.int64)
         case "thermometer":
@@ -165,7 +193,7 @@ def to_values(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
 
 
 def to_planes(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
-    """0/1 planes of integer frames; those of one channel lie next to each other.
+    """Spikes on each plane of integer frames, 0 or 1 unless counted; planes of one channel lie next to each other.
 
     Parameters
     ----------
@@ -181,13 +209,16 @@ def to_planes(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
     Raises
     ------
     FormatError
-        If a value has more bits than the encoding.
+        If a value is beyond what the encoding can tell.
     """
     frames = np.asarray(frames)
     match encoding["kind"]:
         case "bitplanes":
             check_frames(encoding, frames)
             planes = [frames >> bit & 1 for bit in range(encoding["bits"])]
+        case "count":
+            check_frames(encoding, frames)
+            planes = [frames]
         case "thermometer":
             planes = [frames >= threshold for threshold in encoding["thresholds"]]
         case _:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,12 @@ class StreamContract:
 
     Value ``(c, y, x)`` of frame ``n`` is the spike (or silence) of
 
-        lane ``(c, y mod unroll_h, x mod unroll_w)`` in cycle
-        ``start + n * interval + slot * ((y div unroll_h) * row_pitch + (x div unroll_w) * col_pitch)``
+        lane ``(c div n_turns, y mod unroll_h, x mod unroll_w)`` in cycle
+        ``start + n * interval + slot * ((y div unroll_h) * row_pitch + (x div unroll_w) * col_pitch)
+        + turns[c mod n_turns]``
+
+    where ``n_turns`` channels share a lane and take turns on it. A value of 0 to ``levels`` is that many spikes, in
+    this cycle and the next ones.
 
     Parameters
     ----------
@@ -37,11 +42,15 @@ class StreamContract:
         Slots between tiles below and beside each other.
     interval : int
         Initiation interval, in cycles: frame ``n`` runs ``n * interval`` cycles after frame 0.
+    turns : tuple of int
+        For each channel that shares a lane, cycles after the lane's first channel; the first is 0, and they ascend.
+    levels : int
+        Largest value, and so most spikes of one.
 
     Raises
     ------
     FormatError
-        If `start` is negative, or anything else below 1.
+        If `start` is negative, turns do not ascend from 0, or anything else is below 1.
 
     Source: the folding scheme of this project (docs/folding.md).
     """
@@ -56,14 +65,18 @@ class StreamContract:
     row_pitch: int
     col_pitch: int
     interval: int
+    turns: tuple[int, ...] = (0,)
+    levels: int = 1
 
     def __post_init__(self) -> None:
         for field in fields(self):
             least = 0 if field.name == "start" else 1
-            if getattr(self, field.name) < least:
+            if field.name != "turns" and getattr(self, field.name) < least:
                 raise FormatError(
                     f"stream contract: {field.name} = {getattr(self, field.name)}, allowed {least} and above"
                 )
+        if self.turns[:1] != (0,) or any(early >= late for early, late in pairwise(self.turns)):
+            raise FormatError(f"stream contract: turns = {list(self.turns)}, allowed: cycles that ascend from 0")
 
     @property
     def lane_rows(self) -> int:
@@ -76,9 +89,19 @@ class StreamContract:
         return min(self.unroll_w, self.width)
 
     @property
+    def n_turns(self) -> int:
+        """Channels that share a lane."""
+        return len(self.turns)
+
+    @property
+    def lane_channels(self) -> int:
+        """Lanes at one place of a tile."""
+        return -(-self.channels // self.n_turns)
+
+    @property
     def n_lanes(self) -> int:
         """Neurons that carry the map."""
-        return self.channels * self.lane_rows * self.lane_cols
+        return self.lane_channels * self.lane_rows * self.lane_cols
 
     @property
     def n_values(self) -> int:
@@ -97,23 +120,30 @@ class StreamContract:
 
     @property
     def last_cycle(self) -> int:
-        """Cycle of frame 0 in which the last tile is seen."""
+        """Cycle of frame 0 in which the last spike of its last tile may come."""
         rows, cols = self.tile_rows - 1, self.tile_cols - 1
-        return self.start + self.slot * (rows * self.row_pitch + cols * self.col_pitch)
+        first = self.start + self.slot * (rows * self.row_pitch + cols * self.col_pitch)
+        return first + self.turns[-1] + self.levels - 1
 
     def lanes(self) -> np.ndarray:
         """Lane of every value: int64[channels, height, width]."""
         c, y, x = np.ogrid[: self.channels, : self.height, : self.width]
-        return (c * self.lane_rows + y % self.unroll_h) * self.lane_cols + x % self.unroll_w
+        shared = c // self.n_turns
+        return (shared * self.lane_rows + y % self.unroll_h) * self.lane_cols + x % self.unroll_w
 
     def cycles(self) -> np.ndarray:
-        """Cycle of every value in frame 0: int64[height, width], in cycles."""
-        y, x = np.ogrid[: self.height, : self.width]
-        return self.start + self.slot * ((y // self.unroll_h) * self.row_pitch + (x // self.unroll_w) * self.col_pitch)
+        """Cycle of every value in frame 0, of its first spike: int64[channels, height, width], in cycles."""
+        c, y, x = np.ogrid[: self.channels, : self.height, : self.width]
+        slots = (y // self.unroll_h) * self.row_pitch + (x // self.unroll_w) * self.col_pitch
+        return self.start + self.slot * slots + self.turn_of()[c]
 
-    def to_dict(self) -> dict[str, int]:
+    def turn_of(self) -> np.ndarray:
+        """Turn of every channel: int64[channels], in cycles."""
+        return np.array(self.turns, np.int64)[np.arange(self.channels) % self.n_turns]
+
+    def to_dict(self) -> dict[str, Any]:
         """Plain dictionary of the fields, for a header."""
-        return asdict(self)
+        return {**asdict(self), "turns": list(self.turns)}
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any], where: str) -> StreamContract:
@@ -122,9 +152,14 @@ class StreamContract:
         Raises
         ------
         FormatError
-            If a field is missing, unknown, or not an integer.
+            If a field is missing, unknown, or not an integer (`turns`: a list of them).
         """
         names = {field.name for field in fields(cls)}
-        if set(entry) != names or not all(type(value) is int for value in entry.values()):
-            raise FormatError(f"{where}: a stream contract has exactly the integers {', '.join(sorted(names))}")
-        return cls(**entry)
+        turns = entry.get("turns")
+        values = [*turns, *(entry[key] for key in set(entry) - {"turns"})] if isinstance(turns, list) else [None]
+        if set(entry) != names or not all(type(value) is int for value in values):
+            raise FormatError(
+                f"{where}: a stream contract has exactly the integers {', '.join(sorted(names - {'turns'}))} and the "
+                "list of integers turns"
+            )
+        return cls(**{**entry, "turns": tuple(values[: len(turns or ())])})

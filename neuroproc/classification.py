@@ -10,8 +10,9 @@ import numpy as np
 
 from isa_spec.coding import check_frames, to_classes
 from isa_spec.errors import EmulationError
+from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
-from neuroproc.host import MapReader, encode_frames, input_contract
+from neuroproc.host import MapReader, encode_frames, input_contract, input_shape
 from neuroproc.processor import Processor
 
 CHUNK_CYCLES = 100_000
@@ -97,6 +98,7 @@ def classify(
     output = image.layers[-1].contract
     assert output is not None  # an image with an input contract has one for every layer
     assert image.latency is not None
+    frames = as_frames(frames, input_shape(image))
     if not len(frames):
         raise EmulationError("no frames to classify")
     check_frames(image.encoding or {}, frames)

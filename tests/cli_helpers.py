@@ -92,6 +92,32 @@ def network_entry():
     }
 
 
+def axis_entry(channels):
+    """A fresh small network over one axis, with a normalised addition of decisions and drives."""
+    rng = np.random.default_rng(channels)
+
+    def weights(*shape):
+        return rng.integers(-2, 4, shape).tolist()
+
+    norm = {"gamma": [1, -1, 0.5, 2], "beta": [0.5] * 4, "mean": [1, 2, 0, 1], "variance": [1, 2, 0.5, 1]}
+    return {
+        "format": "layered-network",
+        "version": 1,
+        "name": "samples",
+        "input": {"shape": [channels, 16], "encoding": {"kind": "bitplanes", "bits": 2}},
+        "layers": [
+            {"name": "c1", "type": "conv1d", "weight": weights(3, channels, 5), "threshold": [6, 3, 9], "padding": 2},
+            {"name": "p1", "type": "maxpool1d", "kernel": 2},
+            {"name": "c2", "type": "conv1d", "weight": weights(4, 3, 3), "threshold": [3, 2, 4, 1], "padding": [1, 1]},
+            {"name": "l", "type": "conv1d", "weight": weights(4, 4, 1)},
+            {"name": "a", "type": "add", "inputs": ["c2", "l"], "batchnorm": norm},
+            {"name": "p2", "type": "sumpool1d", "kernel": 2},
+            {"name": "d", "type": "dense", "weight": weights(4, 16), "threshold": [9, 10, 12, 8]},
+        ],
+        "output": {"decode": {"kind": "argmax", "classes": 2}},
+    }
+
+
 def write_json(path, entry):
     path.write_text(json.dumps(entry))
     return path

@@ -12,7 +12,8 @@ from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, 
 from compiler.network import INPUT, LayeredNetwork
 from compiler.pitches import find_pitches
 from compiler.plan import FoldPlan, legal_tiles, legal_unrolls
-from compiler.schedule import make_schedule
+from compiler.schedule import fill_channels, make_schedule
+from isa_spec.coding import largest_value
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.image import ROLES, ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
@@ -72,11 +73,11 @@ def random_network(rng: np.random.Generator) -> LayeredNetwork:
 
 def random_encoding(rng: np.random.Generator, layers: list[Layer]) -> dict[str, object]:
     """Mostly binary; a few bits or thresholds; values of 0 and 1 alone where their maximum is taken."""
-    kind = rng.choice(["binary", "binary", "bitplanes", "thermometer"])
+    kind = rng.choice(["binary", "binary", "bitplanes", "thermometer", "count"])
     pooled = any(layer.kind == "maxpool2d" and INPUT in layer.sources for layer in layers)
     planes = 1 if pooled else int(rng.integers(1, 5))
-    if kind == "bitplanes":
-        return {"kind": "bitplanes", "bits": planes}
+    if kind in ("bitplanes", "count"):
+        return {"kind": str(kind), "bits" if kind == "bitplanes" else "levels": planes}
     if kind == "thermometer":
         return {"kind": "thermometer", "thresholds": sorted(rng.choice(12, planes, replace=False).tolist())}
     return {"kind": "binary", "threshold": 1}
@@ -163,7 +164,25 @@ def random_plan(rng: np.random.Generator, network: LayeredNetwork, spec: Process
         plan = replace(plan, clearing=str(rng.choice(["auto", *ways_to_clear(spec)])))
     if rng.random() < 0.5:
         plan = replace(plan, tiles=random_tiles(rng, network, plan))
-    return plan if spec is None else replace(plan, dense=random_dense(rng, network, spec, plan))
+    if spec is None:
+        return plan
+    if rng.random() < 0.4:
+        plan = random_turns(rng, network, spec, plan)
+    return replace(plan, dense=random_dense(rng, network, spec, plan))
+
+
+def random_turns(rng: np.random.Generator, network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> FoldPlan:
+    """Some cycles more in every slot, and channels that share neurons wherever these leave room."""
+    try:
+        least = make_schedule(network, spec, plan).slot
+        stretched = replace(plan, slot=least + int(rng.integers(0, 7)))
+        filled = fill_channels(network, spec, stretched)
+        some = {name: int(rng.integers(1, count + 1)) for name, count in filled.channels.items() if rng.random() < 0.8}
+        turning = replace(stretched, channels=some)
+        make_schedule(network, spec, turning)
+    except (ResourceError, ScheduleError):
+        return plan
+    return turning
 
 
 def random_dense(rng: np.random.Generator, network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> str:
@@ -203,15 +222,22 @@ def random_frames(rng: np.random.Generator, network: LayeredNetwork, n_frames: i
     """Frames from blank to full, of any value that the encoding tells apart: uint8[n_frames, C, H, W]."""
     density = rng.choice([0.0, 0.2, 0.5, 0.8, 1.0], (n_frames, 1, 1, 1))
     spoken = rng.random((n_frames, *network.input_shape)) < density
-    highest = {"binary": 1, "bitplanes": 2 ** network.encoding.get("bits", 0) - 1, "thermometer": 12}
-    return (spoken * rng.integers(1, highest[network.encoding["kind"]] + 1, spoken.shape)).astype(np.uint8)
+    highest = 12 if network.encoding["kind"] == "thermometer" else largest_value(network.encoding)
+    return (spoken * rng.integers(1, highest + 1, spoken.shape)).astype(np.uint8)
+
+
+def random_pair(rng: np.random.Generator) -> tuple[LayeredNetwork, ProcessorSpec]:
+    """Network and a processor that can run it: what forgets cannot gather counted values."""
+    network, spec = random_network(rng), random_spec(rng)
+    if spec.leak != "none" and network.encoding["kind"] == "count":
+        network = replace(network, encoding={"kind": "binary"})
+    return network, spec
 
 
 def random_case(seed: int, n_frames: int) -> tuple[LayeredNetwork, ProcessorSpec, FoldPlan, np.ndarray]:
     """Network, processor, plan and frames from a seed."""
     rng = np.random.default_rng(seed)
-    network = random_network(rng)
-    spec = random_spec(rng)
+    network, spec = random_pair(rng)
     return network, spec, random_plan(rng, network, spec), random_frames(rng, network, n_frames)
 
 

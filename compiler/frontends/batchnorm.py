@@ -35,11 +35,48 @@ def fold_batchnorm(
 
     Parameters
     ----------
+    entry, fineness, get, where
+        As for `fold_units`.
+    weight : int64[O, ...], potential units
+
+    Returns
+    -------
+    weight : int64[O, ...], potential units
+        Times the factors of `fold_units`.
+    threshold : int64[O], potential units
+        In ``-2**52 .. 2**52``: no sum reaches beyond.
+
+    Raises
+    ------
+    NetworkError
+        As `fold_units`, or if weights would grow beyond exact sums.
+    """
+    n_units = len(weight)
+    factors, thresholds = fold_units(entry, n_units, fineness, get, where)
+    sizes = np.abs(weight.astype(np.float64)).reshape(n_units, -1).sum(axis=1)
+    if np.any(np.maximum(sizes, 1.0) * np.abs(factors) >= EXACT):
+        raise NetworkError(
+            f"{where}: the averages that the layer reads need weights whose absolute values sum to 2**52 or more, "
+            "allowed: less; use sumpool2d, with mean and deviation as many times larger"
+        )
+    grown = weight * factors.reshape(-1, *[1] * (weight.ndim - 1))
+    grown.flags.writeable = False
+    return grown, thresholds
+
+
+def fold_units(
+    entry: Any, n_units: int | None, fineness: int, get: Callable[[Any, str], Any], where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a ``batchnorm`` entry makes of the units before it: factors of their sums, and thresholds.
+
+    Parameters
+    ----------
     entry : dict
         As in the network file.
-    weight : int64[O, ...], potential units
+    n_units : int or None
+        None: as many as the entry has.
     fineness : int
-        What the unit's sums are multiples of: ``1 / fineness``.
+        What the units' sums are multiples of: ``1 / fineness``.
     get : callable
         Array that a reference into an .npz names; anything else unchanged.
     where : str
@@ -47,9 +84,9 @@ def fold_batchnorm(
 
     Returns
     -------
-    weight : int64[O, ...], potential units
-        With the sign flipped where ``gamma`` is negative, and larger where the threshold lies between integers.
-    threshold : int64[O], potential units
+    factor : int64[n_units]
+        Negative where ``gamma`` is, and beyond 1 where the threshold lies between integers.
+    threshold : int64[n_units], potential units
         In ``-2**52 .. 2**52``: no sum reaches beyond.
 
     Raises
@@ -66,10 +103,11 @@ def fold_batchnorm(
     for key in entry:
         if key not in allowed:
             raise NetworkError(f"{where}: unknown key '{key}', allowed: {', '.join(allowed)}")
-    n_units = len(weight)
-    gamma, beta, mean, variance = (
-        _numbers(get(entry[key], f"{where}.{key}"), (n_units,), f"{where}.{key}") for key in ARRAYS
-    )
+    values = {key: get(entry[key], f"{where}.{key}") for key in ARRAYS}
+    if n_units is None:
+        gammas = values["gamma"]
+        n_units = max(1, len(gammas) if isinstance(gammas, list) else np.size(gammas))
+    gamma, beta, mean, variance = (_numbers(values[key], (n_units,), f"{where}.{key}") for key in ARRAYS)
     (epsilon,), (level,) = (
         _numbers(get(entry.get(key, default), f"{where}.{key}"), (), f"{where}.{key}")
         for key, default in SCALARS.items()
@@ -84,16 +122,9 @@ def fold_batchnorm(
         fold_unit(gamma[unit], beta[unit], mean[unit], variance[unit] + epsilon, level, fineness)
         for unit in range(n_units)
     ]
-    sizes = np.abs(weight.astype(np.float64)).reshape(n_units, -1).sum(axis=1)
-    if any(max(size, 1.0) * abs(factor) >= EXACT for size, (factor, _) in zip(sizes, folded, strict=True)):
-        raise NetworkError(
-            f"{where}: the averages that the layer reads need weights whose absolute values sum to 2**52 or more, "
-            "allowed: less; use sumpool2d, with mean and deviation as many times larger"
-        )
     factors, thresholds = np.array(folded, np.int64).T
-    grown = weight * factors.reshape(-1, *[1] * (weight.ndim - 1))
-    grown.flags.writeable = thresholds.flags.writeable = False
-    return grown, thresholds
+    factors.flags.writeable = thresholds.flags.writeable = False
+    return factors, thresholds
 
 
 def fold_unit(

@@ -8,7 +8,7 @@ import numpy as np
 
 from compiler import control
 from compiler.graph import GraphBuilder
-from compiler.schedule import Part, Schedule, Stage
+from compiler.stages import Part, Schedule, Stage
 from isa_spec.stream import StreamContract
 
 

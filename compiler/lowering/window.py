@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.graph import GraphBuilder
-from compiler.schedule import Part
+from compiler.stages import Part
 from isa_spec.stream import StreamContract
 
 
@@ -32,23 +32,32 @@ def emit_window(
     """
     window, rows, cols = part.window, part.rows, part.cols
     delay = tap_delays(part, read, wrote)
+    turn_in, turn_out = read.turn_of(), wrote.turn_of()
     for k_h in range(window.kernel[0]):
         row = np.flatnonzero(rows.tap == k_h)
         for k_w in range(window.kernel[1]):
             col = np.flatnonzero(cols.tap == k_w)
             out, within = np.nonzero(window.weight[:, :, k_h, k_w])
+            if part.together:  # one synapse for all channels of a neuron: that of the first
+                first = out % wrote.n_turns == 0
+                out, within = out[first], within[first]
             if not (len(row) and len(col) and len(out)):
                 continue
-            lane_in = window.input_channel(out, within)[:, None] * read.lane_rows + rows.lane_in[row]
-            lane_out = out[:, None] * wrote.lane_rows + rows.lane_out[row]
+            channel = window.input_channel(out, within)
+            lane_in = (channel // read.n_turns)[:, None] * read.lane_rows + rows.lane_in[row]
+            lane_out = (out // wrote.n_turns)[:, None] * wrote.lane_rows + rows.lane_out[row]
             builder.synapses(
                 sources[lane_in[:, :, None] * read.lane_cols + cols.lane_in[col]],
                 units[lane_out[:, :, None] * wrote.lane_cols + cols.lane_out[col]],
                 window.weight[out, within, k_h, k_w][:, None, None],
-                delay[np.ix_(row, col)],
+                (turn_out[out] - turn_in[channel])[:, None, None] + delay[np.ix_(row, col)],
             )
 
 
 def tap_delays(part: Part, read: StreamContract, wrote: StreamContract) -> np.ndarray:
-    """Delay of every pair of a row tap and a column tap: int64[row taps, column taps], in cycles."""
-    return wrote.start - read.start - read.slot * (part.rows.age[:, None] + part.cols.age)
+    """Delay of every pair of a row tap and a column tap: int64[row taps, column taps], in cycles.
+
+    Between channels in their first turns; a counted value arrives with its last spike when the units are evaluated.
+    """
+    counted = read.levels - wrote.levels
+    return wrote.start - read.start - counted - read.slot * (part.rows.age[:, None] + part.cols.age)

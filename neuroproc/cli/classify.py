@@ -9,6 +9,7 @@ from neuroproc.classification import Classification, classify
 from neuroproc.cli.show import print_json, progress, table
 from neuroproc.cli.streams import get_image
 from neuroproc.formats.frames import read_frames, read_labels
+from neuroproc.host import input_shape
 
 EXAMPLE = "neuroproc classify digits.npi digits_frames.npz --labels digits_frames.npz --limit 100"
 
@@ -26,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Classify and print."""
     image = get_image(args.image)
-    frames = read_frames(args.frames)
+    frames = read_frames(args.frames, input_shape(image))
     labels = read_labels(args.labels) if args.labels else None
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{args.labels}: {len(labels)} labels for the {len(frames)} frames of {args.frames}")

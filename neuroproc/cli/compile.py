@@ -12,13 +12,14 @@ from compiler.emit import emit
 from compiler.network import LayeredNetwork
 from compiler.network_file import load_network
 from compiler.plan import FoldPlan, Tile
-from compiler.schedule import Schedule, make_schedule
+from compiler.schedule import fill_channels, make_schedule
 from compiler.search import WORDS, Bounds, Option, all_options, best_option
+from compiler.stages import Schedule
 from isa_spec.errors import ScheduleError
 from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.cli.classify import positive
-from neuroproc.cli.plans import configure_plan, plan_of
+from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image
 from neuroproc.formats.files import write_atomically
@@ -89,6 +90,8 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
     bounds = Bounds(args.max_neurons, args.max_synapses, args.max_cycles)
     if args.unroll != "auto":
         plan = plan_of(args, args.unroll or network.input_shape[1:], dict(args.tile))
+        if AUTO_CHANNELS in args.channels:
+            plan = fill_channels(network, spec, plan)
         if bounds.given():
             best_option([Option(plan, cost_of(make_schedule(network, spec, plan)))], bounds)
         return plan, ""
@@ -160,6 +163,8 @@ def report(schedule: Schedule, cost: Cost) -> dict[str, object]:
         "profile": schedule.spec.name,
         "unroll": list(schedule.plan.unroll),
         "clearing": schedule.clearing,
+        "channels": dict(schedule.plan.channels),
+        "slot": schedule.slot,
         "neurons": cost.neurons,
         "synapses": cost.synapses,
         "latency": cost.latency,

@@ -43,7 +43,12 @@ def execute(args: argparse.Namespace) -> int:
     rows.append(["plain spatial", reference["unrolled_neurons"], reference["unrolled_synapses"], None, None, None])
     rows.append(["parameters", None, reference["parameters"], None, None, None])
     rows.append(["  not zero", None, reference["nonzero_parameters"], None, None, None])
-    print(table(["unroll, other tiles", "neurons", "synapses", "cycles per frame", "delay storage", "latency"], rows))
+    print(
+        table(
+            ["unroll, other tiles, channels", "neurons", "synapses", "cycles per frame", "delay storage", "latency"],
+            rows,
+        )
+    )
     which = "all" if args.all else f"{len(shown)} of"
     where = "" if args.all else " are on the Pareto front"
     print(f"{which} {len(options)} folds{where}, profile {args.profile}")
@@ -55,4 +60,5 @@ def as_dict(option: Option) -> dict[str, Any]:
     measures = {name: option.measure(name) for name in MEASURES}
     tiles = {name: f"{rows}x{cols}" for name, (rows, cols) in option.plan.tiles.items()}
     unroll = "x".join(map(str, option.plan.unroll))
-    return {"unroll": unroll, "tiles": tiles, "gate": option.plan.gate, **measures, "latency": option.cost.latency}
+    plan = {"unroll": unroll, "tiles": tiles, "gate": option.plan.gate, "channels": dict(option.plan.channels)}
+    return {**plan, "slot": option.plan.slot, **measures, "latency": option.cost.latency}

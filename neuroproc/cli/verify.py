@@ -15,6 +15,7 @@ from compiler.network import INPUT, LayeredNetwork
 from compiler.network_file import load_network
 from isa_spec.coding import check_frames, to_planes
 from isa_spec.errors import EmulationError, NetworkError
+from isa_spec.frames import as_frames
 from isa_spec.image import LayerRecord, ProcessorImage
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import print_json, progress, table
@@ -74,7 +75,7 @@ def verify(
     network : LayeredNetwork
     image : ProcessorImage
         Compiled from this very network; if pruned, it is held against the network without its dead matter.
-    frames : int[n_frames, C, H, W]
+    frames : int[n_frames, C, H, W], or as `as_frames` has it
     engine : str
         As for `Processor`.
     progress : callable, optional
@@ -85,9 +86,9 @@ def verify(
     NetworkError
         If the image was compiled from another network.
     EmulationError
-        If there are no frames, or they do not fit.
+        If there are no frames.
     FormatError
-        If the encoding cannot carry their values.
+        If they do not fit, or the encoding cannot carry their values.
     """
     if image.source_digest != network.source_digest:
         raise NetworkError(
@@ -96,6 +97,7 @@ def verify(
         )
     if image.options.get("prune") and not network.pruned_from:
         network = remove_dead(network)
+    frames = as_frames(frames, network.input_shape)
     if not len(frames):
         raise EmulationError("no frames to verify")
     input_contract(image)
@@ -157,7 +159,7 @@ def _divergence(record: LayerRecord, wrong: np.ndarray, found: np.ndarray, begin
     assert contract is not None  # records without one are not compared
     frame, channel, row, column = (int(axis[0]) for axis in np.nonzero(wrong))
     value = int(found[frame, channel, row, column])
-    cycle = int(contract.cycles()[row, column]) + frame * contract.interval
+    cycle = int(contract.cycles()[channel, row, column]) + frame * contract.interval
     return Divergence(record.name, begin + frame, channel, row, column, cycle, value, 1 - value)
 
 
@@ -173,7 +175,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Verify and print; exit status 5 if anything differs."""
     network, image = load_network(args.network), get_image(args.image)
-    result = verify(network, image, read_frames(args.frames)[: args.limit], progress=progress("frames"))
+    frames = read_frames(args.frames, network.input_shape)[: args.limit]
+    result = verify(network, image, frames, progress=progress("frames"))
     if args.json:
         first = None if result.first is None else vars(result.first)
         print_json({**vars(result), "first": first, "exact": result.exact})

@@ -10,6 +10,7 @@ import numpy as np
 
 from isa_spec.arrays import NPY_MAGIC, ZIP_MAGIC, decode_npy, decode_npz
 from isa_spec.errors import FormatError
+from isa_spec.frames import as_frames
 from neuroproc.formats.files import read_bytes
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -17,23 +18,29 @@ IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x
 """Type code of an IDX file to numpy's."""
 
 
-def read_frames(path: str | Path) -> np.ndarray:
+def read_frames(path: str | Path, shape: tuple[int, int, int] | None = None) -> np.ndarray:
     """Frames of a file: uint8[n_frames, C, H, W], or int64 where a byte is not what the file holds.
 
     Parameters
     ----------
     path : str or Path
-        ``.npy``; ``.npz`` (array `frames`, or its first one); IDX. ``[n_frames, H, W]`` has one channel.
+        ``.npy``; ``.npz`` (array `frames`, or its first one); IDX.
+    shape : (C, H, W), optional
+        Of the network's input: axes of length 1 may then be missing, as `as_frames` has it. Without it,
+        ``[n_frames, H, W]`` has one channel.
 
     Raises
     ------
     FormatError
-        If the file is none of these, is truncated, or holds anything but frames of integers.
+        If the file is none of these, is truncated, holds anything but frames of integers, or other than the shape.
     """
     array = _read_array(path, "frames")
-    if array.ndim not in (3, 4):
+    if shape is not None:
+        frames = as_frames(array, shape, str(path))
+    elif array.ndim in (3, 4):
+        frames = array[:, None] if array.ndim == 3 else array
+    else:
         raise FormatError(f"{path}: frames have shape {list(array.shape)}, allowed: [N, C, H, W] or [N, H, W]")
-    frames = array[:, None] if array.ndim == 3 else array
     return frames if frames.dtype == np.uint8 else frames.astype(np.int64)
 
 

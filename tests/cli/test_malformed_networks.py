@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from cli_helpers import at, call, changed, network_entry, places, refused, without, write_json
+from cli_helpers import at, axis_entry, call, changed, network_entry, places, refused, without, write_json
 
 from compiler.emit import compile_network
 from compiler.network_file import parse_network
@@ -231,7 +231,7 @@ ODD = [
 
 def mutated(rng):
     """A valid network with one to three entries deleted, added, wrapped, nested into themselves or replaced."""
-    entry = network_entry()
+    entry = rng.choice([network_entry, lambda: axis_entry(2)])()
     for _ in range(rng.choice([1, 1, 2, 3])):
         place = rng.choice(list(places(entry)))
         holder, key = at(entry, place), place[-1]

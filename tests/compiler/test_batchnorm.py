@@ -5,10 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from compiler.dead import remove_dead
 from compiler.emit import compile_network
 from compiler.evaluate import evaluate
 from compiler.frontends.batchnorm import ceil_with_root, fold_batchnorm
 from compiler.network_file import parse_network
+from compiler.plan import FoldPlan
 from isa_spec.errors import NetworkError
 from isa_spec.spec import load_profile
 from neuroproc.cli.verify import verify
@@ -177,6 +179,111 @@ def test_malformed_entries_are_refused(tmp_path, change, words):
     entry = {key: value for key, value in {**NORM, **change}.items() if value is not None}
     with pytest.raises(NetworkError, match=r"n: layers\[1\] 'conv': " + ".*" * (not words.startswith("b")) + words):
         parse_network(network_with(entry), "n", tmp_path)
+
+
+def addition(rng, batchnorm, values="binary"):
+    """A normalised addition of decisions, of drives that others read too, and perhaps of averages."""
+    weight = rng.integers(-3, 4, (2, 3, 2, 2, 2))
+    pool = str(rng.choice(["avgpool2d", "sumpool2d", "maxpool2d"]))
+    encoding = {"kind": "binary"} if pool == "maxpool2d" else {"kind": "bitplanes", "bits": 2}
+    layers = [
+        {"name": "decided", "type": "conv2d", "weight": weight[0, :2].tolist(), "threshold": [1, 2], "stride": [2, 2]},
+        {"name": "drive", "type": "conv2d", "weight": weight[1, :2].tolist(), "inputs": ["input"], "stride": [2, 2]},
+        {"name": "pooled", "type": pool, "kernel": [2, 2], "inputs": ["input"]},
+        {"name": "add", "type": "add", "inputs": ["decided", "drive", "pooled"], "batchnorm": batchnorm},
+        {"name": "other", "type": "add", "inputs": ["drive", "add"], "threshold": [1, 0]},
+    ]
+    start = {"format": "layered-network", "version": 1, "values": values}
+    return {**start, "input": {"shape": [2, 4, 6], "encoding": encoding}, "layers": layers}
+
+
+def plain_sums(network, frame, values):
+    """What the addition of such a network sums of one frame, in fractions, by position."""
+    by_name = {layer["name"]: layer for layer in network["layers"]}
+    signs = values == "bipolar"
+    x = (2 * frame - 1 if signs and network["input"]["encoding"]["kind"] == "binary" else frame).astype(object)
+    sums = {name: np.zeros((2, 2, 3), object) for name in ("decided", "drive", "pooled")}
+    for c, r, q in np.ndindex(2, 2, 3):
+        square = x[:, 2 * r : 2 * r + 2, 2 * q : 2 * q + 2]
+        for name in ("decided", "drive"):
+            sums[name][c, r, q] = int((np.array(by_name[name]["weight"][c]) * square).sum())
+        fired = sums["decided"][c, r, q] >= by_name["decided"]["threshold"][c]
+        sums["decided"][c, r, q] = int(fired) * (1 + signs) - signs
+        kind, four = by_name["pooled"]["type"], square[c].ravel().tolist()
+        sums["pooled"][c, r, q] = max(four) if kind[0] == "m" else Fraction(sum(four), 4 if kind[0] == "a" else 1)
+    return sums, sum(sums.values())
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("values", ["binary", "bipolar"])
+def test_normalised_additions_decide_as_the_formula(tmp_path, values):
+    flipped = between = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        norm = random_entry(rng, 2)
+        entry = addition(rng, norm, values)
+        network = parse_network(entry, "n", tmp_path)
+        flipped += (network.layers[3].factors < 0).any()
+        between += (np.abs(network.layers[3].factors) > 1).any()
+        frames = rng.integers(0, 2 if entry["input"]["encoding"]["kind"] == "binary" else 4, (4, 2, 4, 6))
+        found = evaluate(network, frames)
+        for number, frame in enumerate(frames):
+            parts, sums = plain_sums(entry, frame, values)
+            added = np.zeros((2, 2, 3), object)
+            for (unit, row, col), u in np.ndenumerate(sums):
+                added[unit, row, col] = fires(Fraction(u), norm, unit)
+            assert np.array_equal(found["add"][number], added.astype(int)), seed
+            if values == "bipolar":
+                added = 2 * added - 1
+            # The drives are still those of before to whoever else reads them.
+            other = parts["drive"] + added >= np.array([1, 0])[:, None, None]
+            assert np.array_equal(found["other"][number], other), seed
+        if seed < 10:
+            plan = FoldPlan([(1, 1), (2, 2), (4, 6), (4, 1)][seed % 4], gate=seed % 3 == 0)
+            assert verify(network, compile_network(network, load_profile("research"), plan), frames).exact
+    assert min(flipped, between) > 10
+
+
+def test_a_normalised_addition_can_be_pruned(tmp_path):
+    """Its factors go with the channels they belong to."""
+    norm = {"gamma": [-1.0, -2.0], "beta": [0.1, -500.0], "mean": [0.5, 1.5], "variance": [2.0, 3.0]}
+    entry = addition(np.random.default_rng(0), norm)
+    last = {"name": "last", "type": "conv2d", "weight": [[[[1]], [[1]]]], "threshold": [1], "inputs": ["add"]}
+    entry["layers"][3]["inputs"].remove("pooled")  # channels of the frame stay, and with them what is tied to them
+    entry["layers"][4:] = [last]
+    network = parse_network(entry, "n", tmp_path)
+    pruned = remove_dead(network)
+    add = next(layer for layer in pruned.layers if layer.name == "add")
+    assert (len(add.threshold), add.factors.shape) == (1, (2, 1))
+    frames = np.random.default_rng(1).integers(0, 2, (20, 2, 4, 6))
+    assert np.array_equal(evaluate(pruned, frames)["last"], evaluate(network, frames)["last"])
+
+
+@pytest.mark.error
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"batchnorm": None}, r"layers\[3\] 'add': an add needs a threshold or batchnorm"),
+        ({"threshold": [1, 1]}, r"'add': has both threshold and batchnorm"),
+        (
+            {"batchnorm": {**NORM, "gamma": [1.0] * 3}},
+            r"batchnorm\.beta: shape \[2\], allowed: one number per unit, \[3\]",
+        ),
+        ({"batchnorm": {**NORM, "gamma": []}}, r"batchnorm\.gamma: shape \[0\], allowed: one number per unit, \[1\]"),
+        ({"batchnorm": {**NORM, "gamma": [1, [2]]}}, r"batchnorm\.gamma: nested lists of uneven length"),
+        ({"batchnorm": {**NORM, "gamma": 1.0}}, r"batchnorm\.gamma: shape \[\], allowed: one number per unit"),
+        (
+            {"batchnorm": {key: [1.0] * 3 for key in NORM}},
+            r"layer 'add': 3 thresholds \(or normalised units\) for 2 channels",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_malformed_additions_are_refused(tmp_path, change, words):
+    entry = addition(np.random.default_rng(0), NORM)
+    entry["layers"][3] = {key: value for key, value in {**entry["layers"][3], **change}.items() if value is not None}
+    with pytest.raises(NetworkError, match=words):
+        parse_network(entry, "n", tmp_path)
 
 
 @pytest.mark.error

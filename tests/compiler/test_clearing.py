@@ -177,7 +177,8 @@ def test_every_evaluation_starts_from_where_the_proof_says(block):
         network, spec, plan, frames = random_case(seed, n_frames=3)
         spec = replace(spec, leak="none")
         way = "force" if seed % 2 or spec.potential_floor is None else "floor"
-        plan = replace(plan, clearing=way, dense="aligned")  # held units are cleared once a frame
+        turns = {} if way == "force" else plan.channels
+        plan = replace(plan, clearing=way, dense="aligned", channels=turns)  # held units are cleared once a frame
         schedule = make_schedule(network, spec, plan)
         if schedule.slot == 1:
             continue
@@ -191,10 +192,13 @@ def test_every_evaluation_starts_from_where_the_proof_says(block):
         for stage in schedule.stages:
             number = [record.name for record in image.layers].index(stage.name)
             units = np.flatnonzero((image.layer == number) & (image.role == ROLES.index(stage.role)))
-            between = (cycle - stage.contract.start) % 2 == 1
+            between = (cycle - stage.contract.start) % schedule.slot == 1
             between &= cycle >= control.clear_delay(schedule, stage)
-            found = potential[between][:, units].reshape(between.sum(), stage.contract.channels, -1)
             cleared = stage.charges.clear != 0
+            if stage.turn:  # silenced in every cycle but those of turns
+                between = ~np.isin(cycle % schedule.interval, stage.contract.cycles() % schedule.interval) & (cycle > 2)
+                cleared = np.ones_like(cleared)
+            found = potential[between][:, units].reshape(between.sum(), stage.contract.lane_channels, -1)
             floor = spec.potential_floor if plan.clearing == "floor" else 0
             assert (found == np.where(cleared, floor, 0)[None, :, None]).all(), (seed, stage.name)
             seen |= {(plan.clearing, np.sign(spec.potential_floor or 0), bool(cleared.any()))}
@@ -211,7 +215,7 @@ def test_charges_by_trying_everything_that_can_arrive(floor):
         wanted, gated = rng.integers(-9, 10, 1), bool(rng.random() < 0.5)
         sums = {int(weight.ravel() @ np.array(on)) for on in product((0, 1), repeat=4)}
         for way in ways_to_clear(spec):
-            charges = layer_charges([Window(weight, (1, 1), (0, 0), 1)], wanted, spec, gated, way, "x")
+            charges = layer_charges([Window(weight, (1, 1), (0, 0), 1)], [1], wanted, spec, gated, way, "x")
             theta, bias, clear, inhibit = (
                 int(part[0]) for part in (charges.threshold, charges.bias, charges.clear, charges.inhibit)
             )
@@ -281,20 +285,19 @@ def twin_cancelled(image):
 @pytest.mark.parametrize("floor", [0, None])
 def test_twin_cancel_is_not_exact_after_a_fire_and_the_verifier_says_so(floor):
     """Taking back what came leaves a unit that fired (and so is at 0 already) with minus the sum."""
-    caught = alike = 0
+    caught = 0
     for seed in range(60):
         network, _, plan, frames = random_case(seed, n_frames=5)
         spec = load_profile("research")
-        image = compile_network(network, spec, replace(plan, clearing="floor"))
+        image = compile_network(network, spec, replace(plan, clearing="floor", channels={}))
         if image.interval == 1 or not to_units(image, -1).any():
             continue
         twin = twin_cancelled(replace(image, spec=replace(spec, potential_floor=floor)))
         assert twin.n_synapses > image.n_synapses
         found = neuroproc.verify(network, twin, frames)
         caught += not found.exact
-        alike += found.exact
         if not found.exact:
             assert found.first is not None
             assert found.first.found != found.first.expected
             assert found.first.layer in {layer.name for layer in network.layers}
-    assert caught > alike
+    assert caught > 20

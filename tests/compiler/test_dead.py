@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from cli_helpers import call, write_json
-from compiler_helpers import random_frames, random_network, random_plan, random_spec
+from compiler_helpers import random_frames, random_network, random_pair, random_plan
 
 import neuroproc
 from compiler.cost import cost_of
@@ -150,7 +150,7 @@ def test_pruned_images_are_verified_with_the_network_as_it_was_given():
     changed = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        network, spec = random_network(rng), random_spec(rng)
+        network, spec = random_pair(rng)
         pruned = remove_dead(network)
         schedule = make_schedule(pruned, spec, random_plan(rng, pruned, spec))
         image = emit(schedule, cost_of(schedule))

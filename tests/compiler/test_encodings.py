@@ -14,7 +14,7 @@ from compiler.network import LayeredNetwork
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
 from isa_spec.codec import decode_image, encode_image
-from isa_spec.errors import EmulationError, FormatError, NetworkError
+from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
 from neuroproc.host import encode_frames
 
@@ -103,7 +103,7 @@ def test_an_image_keeps_its_encoding():
     ("encoding", "words"),
     [
         ({"kind": "bitplanes", "bits": 4}, "the input has 6 planes, the encoding makes 4 of each channel"),
-        ({"kind": "count", "levels": 2}, "encoding 'count' is not supported"),
+        ({"kind": "rate", "steps": 2}, "encoding 'rate' is not supported"),
         ({"kind": "binary"}, r"encoding = {'kind': 'binary'}, allowed: with every key, threshold too"),
     ],
     ids=str,
@@ -134,7 +134,7 @@ def test_the_maximum_of_a_single_plane_is_an_or():
 @pytest.mark.error
 def test_frames_have_the_shape_of_the_frame_not_of_its_planes():
     image = compile_network(network_of(BITS, CONV), RESEARCH)
-    with pytest.raises(EmulationError, match=r"frames of shape \[1, 6, 4, 6\], allowed: \[n_frames, 2, 4, 6\]"):
+    with pytest.raises(FormatError, match=r"frames of shape \[1, 6, 4, 6\], allowed: \[n_frames, 2, 4, 6\]"):
         encode_frames(image, np.zeros((1, 6, 4, 6), np.int64))
 
 

@@ -12,7 +12,7 @@ from compiler.evaluate import classes, evaluate
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
 from compiler.network import LayeredNetwork
 from compiler.plan import FoldPlan
-from isa_spec.errors import NetworkError
+from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
 from neuroproc.cli.verify import verify
 
@@ -22,7 +22,8 @@ def values(encoding, frame):
     seen = np.zeros(frame.shape, object)
     for place, value in np.ndenumerate(frame):
         steps = encoding.get("thresholds", [encoding.get("threshold")])
-        seen[place] = int(value) if "bits" in encoding else len([step for step in steps if value >= step])
+        plain = encoding["kind"] in ("bitplanes", "count")
+        seen[place] = int(value) if plain else len([step for step in steps if value >= step])
     return seen
 
 
@@ -34,7 +35,8 @@ def by_loops(layer, maps):
     if isinstance(layer, Concat):
         return np.concatenate(maps)
     if isinstance(layer, Add):
-        return fires(sum(maps[1:], x), layer.threshold)
+        often = layer.factors[:, :, None, None]
+        return fires(sum(values * factor for values, factor in zip(maps, often, strict=True)), layer.threshold)
     if isinstance(layer, Dense):
         sums = [sum(int(w) * v for w, v in zip(row, x.ravel(), strict=True)) for row in layer.weight]
         return fires(np.array(sums, object)[:, None, None], layer.threshold)
@@ -103,7 +105,7 @@ def test_a_key_scores_by_agreement():
 @pytest.mark.error
 def test_frames_of_another_shape_are_refused():
     network = network_of([[1]], [1], {"kind": "spikes"})
-    with pytest.raises(NetworkError, match=r"frames of shape \[2, 1, 1, 2\], allowed: \[n_frames, 1, 1, 1\]"):
+    with pytest.raises(FormatError, match=r"frames of shape \[2, 1, 1, 2\], allowed: \[n_frames, 1, 1, 1\]"):
         evaluate(network, np.zeros((2, 1, 1, 2), int))
 
 

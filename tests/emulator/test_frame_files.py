@@ -164,3 +164,14 @@ def test_any_damage(tmp_path: Path) -> None:
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"frames\.npy: cannot be read \(No such file"):
         read_frames(tmp_path / "frames.npy")
+
+
+def test_a_shape_puts_missing_axes_back(tmp_path: Path) -> None:
+    path = tmp_path / "frames.npy"
+    np.save(path, FRAMES)
+    for shape in ((3, 4, 1), (1, 3, 4)):
+        assert np.array_equal(read_frames(path, shape), FRAMES.reshape(2, *shape))
+    np.save(path, FRAMES.reshape(2, 12))
+    assert np.array_equal(read_frames(path, (1, 12, 1)), FRAMES.reshape(2, 1, 12, 1))
+    with pytest.raises(FormatError, match=r"frames\.npy: frames of shape \[2, 12\], allowed: \[n_frames, 3, 4, 1\] or"):
+        read_frames(path, (3, 4, 1))

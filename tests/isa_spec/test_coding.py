@@ -53,8 +53,8 @@ def test_defaults_are_filled_in():
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("binary", "encoding 'binary' is not supported, allowed: binary, bitplanes, thermometer"),
-        ({"kind": "count", "levels": 3}, "encoding 'count' is not supported, allowed: binary, bitplanes, thermometer"),
+        ("binary", "encoding 'binary' is not supported, allowed: binary, bitplanes, count, thermometer"),
+        ({"kind": "rate", "steps": 3}, "encoding 'rate' is not supported, allowed: binary, bitplanes, count"),
         ({"kind": []}, r"encoding \[\] is not supported"),
         ({}, "encoding None is not supported"),
         ({"kind": "binary", "bits": 3}, "unknown key 'bits', encoding 'binary' has kind, threshold"),

@@ -19,12 +19,15 @@ CONTRACTS = [
     StreamContract(3, 6, 4, 2, 2, 11, 1, 2, 1, 6),
     StreamContract(2, 5, 3, 5, 1, 4, 2, 3, 1, 6),
     StreamContract(1, 3, 5, 4, 2, 0, 3, 9, 2, 40),
+    StreamContract(5, 3, 5, 1, 1, 4, 4, 7, 1, 90, turns=(0, 7, 12)),
+    StreamContract(2, 2, 3, 1, 1, 0, 6, 3, 1, 36, levels=5),
 ]
 
 
 def evaluate(rule, contract, **values):
     # The expressions are our own, and plain arithmetic.
-    return eval(format_tables().stream["rule"][rule]["expression"], {"min": min}, contract.to_dict() | values)
+    expression = format_tables().stream["rule"][rule]["expression"]
+    return eval(expression, {"min": min, "len": len}, contract.to_dict() | values)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)
@@ -33,7 +36,7 @@ def test_stream_rules_are_those_of_the_code(contract):
     assert evaluate("n_lanes", contract) == contract.n_lanes
     for c, y, x in np.ndindex(contract.channels, contract.height, contract.width):
         assert evaluate("lane", contract, c=c, y=y, x=x) == lanes[c, y, x]
-        assert evaluate("cycle", contract, c=c, y=y, x=x, n=0) == cycles[y, x]
+        assert evaluate("cycle", contract, c=c, y=y, x=x, n=0) == cycles[c, y, x]
     assert set(lanes.ravel()) <= set(range(contract.n_lanes))
     later = evaluate("cycle", contract, c=0, y=0, x=0, n=3)
     assert later == contract.start + 3 * contract.interval

@@ -1,0 +1,154 @@
+"""What a schedule says: for the input and every layer a contract, taps, charges. Passive data; `schedule` makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.charges import Charges, clearing_way
+from compiler.drive import Window
+from compiler.hold import HoldCharges
+from compiler.network import LayeredNetwork
+from compiler.plan import FoldPlan
+from compiler.turns import TurnCharges
+from isa_spec.spec import ProcessorSpec
+from isa_spec.stream import StreamContract
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """Connections along one axis, each between a lane that is read and a lane that reads.
+
+    Parameters
+    ----------
+    lane_in, lane_out : int64[n_taps]
+    tap : int64[n_taps]
+        Index into the kernel.
+    age : int64[n_taps], slots
+        How much later the value that is read comes than one in the source's first tile.
+    """
+
+    lane_in: np.ndarray
+    lane_out: np.ndarray
+    tap: np.ndarray
+    age: np.ndarray
+
+    def lanes_per_tap(self, kernel: int) -> np.ndarray:
+        """Connections through each place of the kernel: int64[kernel]."""
+        return np.bincount(self.tap, minlength=kernel)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One window of a stage over one carrier: 0 is the input, ``i + 1`` stage ``i``.
+
+    ``levels`` is the largest value of what is read. ``together`` says that channels which share a neuron share its
+    synapses, too, and keep their source's turns.
+    """
+
+    source: int
+    window: Window
+    rows: Taps
+    cols: Taps
+    levels: int = 1
+    together: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Units of a layer, or the serialiser behind one.
+
+    Parameters
+    ----------
+    name : str
+        Layer, or ``"input"``.
+    role : str
+        ``"unit"`` or ``"serialiser"``.
+    parts : tuple of Part
+    charges : Charges
+    gated : bool
+        Whether it is kept silent in blank slots.
+    contract : StreamContract
+    hold : HoldCharges or None
+        For a layer that gathers a stream by hold and release; its parts are then read through demultiplexers.
+    turn : TurnCharges or None
+        For units that are silent but in the turns of their channels.
+    """
+
+    name: str
+    role: str
+    parts: tuple[Part, ...]
+    charges: Charges
+    gated: bool
+    contract: StreamContract
+    hold: HoldCharges | None = None
+    turn: TurnCharges | None = None
+
+    @property
+    def levels(self) -> int:
+        """Largest value that its units gather over the cycles of a slot."""
+        return max(part.levels for part in self.parts) if self.role == "unit" else 1
+
+    @property
+    def aligned(self) -> tuple[Part, ...]:
+        """Parts that are read by delay."""
+        return () if self.hold else self.parts
+
+    @property
+    def held(self) -> tuple[Part, ...]:
+        """Parts that are read through demultiplexers."""
+        return self.parts if self.hold else ()
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Everything that is decided before a neuron exists.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+    spec : ProcessorSpec
+    plan : FoldPlan
+    input : StreamContract
+    stages : tuple of Stage
+    read, home : dict of str to int
+        As in `Geometry`.
+    """
+
+    network: LayeredNetwork
+    spec: ProcessorSpec
+    plan: FoldPlan
+    input: StreamContract
+    stages: tuple[Stage, ...]
+    read: dict[str, int]
+    home: dict[str, int]
+
+    def contract(self, carrier: int) -> StreamContract:
+        """Contract of the input (0) or of stage ``carrier - 1``."""
+        return self.stages[carrier - 1].contract if carrier else self.input
+
+    @property
+    def output(self) -> int:
+        """Carrier of the network's answers."""
+        return self.home[self.network.answering.name]
+
+    @property
+    def clearing(self) -> str:
+        """How potentials are cleared: ``floor``, ``leak`` or ``force``."""
+        return clearing_way(self.plan.clearing, self.spec)
+
+    @property
+    def slot(self) -> int:
+        """Cycles per slot: 2 where potentials are cleared, else 1; more for counted values, or by the plan."""
+        return self.input.slot
+
+    @property
+    def interval(self) -> int:
+        """Initiation interval, in cycles."""
+        return self.input.interval
+
+    @property
+    def latency(self) -> int:
+        """Cycles from reset until frame 0 is decided."""
+        return self.contract(self.output).last_cycle + 1

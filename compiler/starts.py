@@ -1,0 +1,88 @@
+"""Cycles: when the first tile of every carrier comes, no earlier than all that it needs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.charges import Charges, clearing_way, least_delay
+from compiler.geometry import Carrier, Geometry
+from compiler.hold import FROM_STREAM, HoldCharges
+from compiler.pitches import Pitch
+from compiler.plan import FoldPlan
+from compiler.stages import Part, Taps
+from compiler.turns import Turns
+from isa_spec.spec import ProcessorSpec
+
+
+def stream_extent(carrier: Carrier, pitch: Pitch) -> int:
+    """Slots from a map's first tile to its last."""
+    return (carrier.tiles[0] - 1) * pitch[0] + (carrier.tiles[1] - 1) * pitch[1]
+
+
+def starts_of(
+    geometry: Geometry,
+    parts: list[tuple[Part, ...]],
+    pitches: list[Pitch],
+    holds: list[HoldCharges | None],
+    turns: list[Turns],
+    slot: int,
+    spec: ProcessorSpec,
+) -> list[int]:
+    """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0.
+
+    Two where that value comes over several synapses of one pair and the processor allows one: a proxy takes a cycle.
+    """
+    starts = [0]
+    for number, (read, hold) in enumerate(zip(parts[1:], holds, strict=True), start=1):
+        if hold:
+            extents = [stream_extent(geometry.carriers[part.source], pitches[part.source]) for part in read]
+            last = max(starts[part.source] + slot * extent for part, extent in zip(read, extents, strict=True))
+            starts.append(last + FROM_STREAM)
+            continue
+        ready = []
+        for part in read:
+            turn = 0 if part.together else turns[part.source][-1]
+            counted = part.levels - geometry.carriers[number].levels
+            taps = slot * (_latest(part.rows) + _latest(part.cols))
+            ready.append(starts[part.source] + turn + counted + taps)
+        starts.append(max(ready) + (2 if _several(read, spec) else 1))
+    return starts
+
+
+def _several(read: tuple[Part, ...], spec: ProcessorSpec) -> bool:
+    """Whether a pair may need synapses of equal delay that the processor does not have."""
+    if spec.parallel_synapses:
+        return False
+    ends = [part.window.extremes for part in read]
+    wide = any(low < min(spec.weight_min, 0) or high > max(spec.weight_max, 0) for low, high in ends)
+    return wide or len({part.source for part in read}) < len(read)
+
+
+def _latest(taps: Taps) -> int:
+    return int(taps.age.max()) if len(taps.age) else 0
+
+
+def earliest_start(
+    read: tuple[Part, ...], charges: Charges, turns: bool, slot: int, spec: ProcessorSpec, plan: FoldPlan
+) -> int:
+    """First cycle in which a stage may be evaluated when the clocks start in cycle 0.
+
+    Parameters
+    ----------
+    read : tuple of Part
+    charges : Charges
+    turns : bool
+        Whether its units are silent but in turns.
+    slot : int, cycles
+    spec : ProcessorSpec
+    plan : FoldPlan
+    """
+    least = least_delay(spec)
+    earliest = least if charges.bias.any() else 1
+    if turns or charges.inhibit.any():
+        earliest = 2 + least  # from frame clock to row gate and gate, one cycle each, and on to the units
+    lifted = clearing_way(plan.clearing, spec) == "floor" and spec.potential_floor and np.any(charges.clear)
+    if lifted or any(part.levels > 1 for part in read):
+        # Cleared once before the first bias, which lifts it from the floor, or the first preload.
+        earliest = max(2 + least, least + slot - 1)
+    return earliest

@@ -1,0 +1,43 @@
+"""Frames as maps: axes of length 1 that a file or a caller left out are put back, here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isa_spec.errors import FormatError
+
+
+def as_frames(frames: Any, shape: tuple[int, int, int], where: str = "") -> np.ndarray:
+    """Frames with channels, rows and columns: [n_frames, C, H, W], values as they are.
+
+    Parameters
+    ----------
+    frames : array
+        ``[n_frames, C, H, W]``; also without channels where ``C`` is 1, and without columns where ``W`` is 1, as the
+        maps of a network over one axis have it.
+    shape : (C, H, W)
+        Of the network's input.
+    where : str
+        Name of the source, for messages.
+
+    Raises
+    ------
+    FormatError
+        If they have another shape.
+    """
+    array = np.asarray(frames)
+    channels, height, width = shape
+    allowed: list[tuple[int, ...]] = [shape]
+    if channels == 1:
+        allowed.append((height, width))
+    if width == 1:
+        allowed.append((channels, height))
+    if channels == width == 1:
+        allowed.append((height,))
+    if not array.ndim or array.shape[1:] not in allowed:
+        listed = " or ".join(f"[n_frames, {', '.join(map(str, axes))}]" for axes in dict.fromkeys(allowed))
+        prefix = f"{where}: " if where else ""
+        raise FormatError(f"{prefix}frames of shape {list(array.shape)}, allowed: {listed}")
+    return array.reshape(len(array), *shape)

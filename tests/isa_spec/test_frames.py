@@ -1,0 +1,44 @@
+"""Axes of length 1 that callers leave out."""
+
+import numpy as np
+import pytest
+
+from isa_spec.errors import FormatError
+from isa_spec.frames import as_frames
+
+
+@pytest.mark.parametrize(
+    ("shape", "given"),
+    [
+        ((2, 3, 4), [(5, 2, 3, 4)]),
+        ((1, 3, 4), [(5, 1, 3, 4), (5, 3, 4)]),
+        ((2, 4, 1), [(5, 2, 4, 1), (5, 2, 4)]),
+        ((1, 4, 1), [(5, 1, 4, 1), (5, 4, 1), (5, 1, 4), (5, 4)]),
+        ((1, 1, 1), [(5, 1, 1, 1), (5, 1, 1), (5, 1)]),
+    ],
+)
+def test_values_keep_their_order(shape, given):
+    values = np.arange(5 * np.prod(shape), dtype=np.int16)
+    for axes in given:
+        frames = as_frames(values.reshape(axes), shape)
+        assert (frames.shape, frames.dtype) == ((5, *shape), np.int16)
+        assert np.array_equal(frames.ravel(), values)
+    assert as_frames(np.zeros((0, *given[-1][1:])), shape).shape == (0, *shape)
+
+
+@pytest.mark.error
+@pytest.mark.parametrize(
+    ("shape", "given"),
+    [
+        ((2, 3, 4), (5, 3, 4)),
+        ((2, 3, 4), (2, 3, 4)),
+        ((2, 1, 4), (5, 2, 4)),
+        ((1, 3, 4), (5, 4, 3)),
+        ((2, 4, 1), (5, 4)),
+    ],
+)
+def test_other_shapes_are_refused(shape, given):
+    with pytest.raises(
+        FormatError, match=rf"^a\.npy: frames of shape \[{', '.join(map(str, given))}\], allowed: \[n_frames, "
+    ):
+        as_frames(np.zeros(given, np.uint8), shape, "a.npy")
