@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +13,10 @@ from isa_spec.coding import check_frames, to_classes
 from isa_spec.errors import EmulationError
 from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
-from neuroproc.host import MapReader, encode_frames, input_contract, input_shape
-from neuroproc.processor import Processor
-
-CHUNK_CYCLES = 100_000
-"""About how many cycles run between two looks at the output: bounds memory, changes nothing else."""
+from neuroproc.crossover import faster_jobs
+from neuroproc.host import input_shape
+from neuroproc.lane_stretches import lane_jobs
+from neuroproc.stretches import FrameStream, join, processor_jobs, run_side_by_side
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +31,13 @@ class Classification:
         Classes; None if the network has none.
     labels : int64[n_frames] or None
     cycles, spikes, synaptic_operations : int
-        Since reset, all frames together.
+        Of one stream with all frames, from the reset to the last decision.
     seconds : float
-        Wall time of the emulation, encoding and decoding included.
+        Wall time of the emulation, encoding and decoding included, loading and choosing an engine not.
     engine : str
+        Which one ran.
+    threads : int
+        How many of it, side by side.
     """
 
     outputs: np.ndarray
@@ -45,6 +48,7 @@ class Classification:
     synaptic_operations: int
     seconds: float
     engine: str
+    threads: int
 
     @property
     def correct(self) -> int | None:
@@ -68,66 +72,84 @@ class Classification:
         return table
 
 
+def available_cores() -> int:
+    """Cores that this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def classify(
     image: ProcessorImage,
     frames: np.ndarray,
     labels: np.ndarray | None = None,
     engine: str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    threads: int | None = None,
 ) -> Classification:
-    """Decisions of frames that enter the pipeline at the initiation interval.
+    """Decisions of frames that enter the pipeline at the initiation interval, one after the other.
+
+    Decisions, and what is counted, are those of one stream that all frames go through, whatever the engine and the
+    number of threads.
 
     Parameters
     ----------
     image : ProcessorImage
-    frames : int[n_frames, C, H, W]
+    frames : int[n_frames, C, H, W], or as `as_frames` has it
     labels : int[n_frames], optional
     engine : str
-        As for `Processor`.
+        As for `Processor`; ``batch`` runs 64 stretches of the stream in lockstep, ``auto`` takes the faster.
     progress : callable, optional
         Called with the frames entered so far and all frames.
+    threads : int, optional
+        Stretches of the stream, or groups of 64, that run at the same time; as many as there are cores by default.
 
     Raises
     ------
     EmulationError
-        If there are no frames, or frames or labels do not fit.
+        If there are no frames, labels do not fit, or there is no such engine or number of threads.
     FormatError
-        If the encoding cannot carry the frames' values.
+        If the frames do not fit, or the encoding cannot carry their values.
     """
-    contract = input_contract(image)
-    output = image.layers[-1].contract
-    assert output is not None  # an image with an input contract has one for every layer
-    assert image.latency is not None
     frames = as_frames(frames, input_shape(image))
     if not len(frames):
         raise EmulationError("no frames to classify")
     check_frames(image.encoding or {}, frames)
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{len(labels)} labels for {len(frames)} frames")
-    reader = MapReader(output, len(frames))
-    processor = Processor(image, engine=engine)
-    begin = time.perf_counter()  # loading an engine is not emulation
-    processor.inject(image.start)
-    chunk = max(1, CHUNK_CYCLES // contract.interval)
-    total = image.latency + (len(frames) - 1) * contract.interval
-    for first in range(0, len(frames), chunk):
-        part = frames[first : first + chunk]
-        processor.inject(encode_frames(image, part, first))
-        last = first + len(part) == len(frames)
-        # A frame's first spikes come `start` cycles into its interval: that much of the clock always runs ahead.
-        end = total if last else contract.start + (first + len(part)) * contract.interval
-        spikes = processor.run(end - processor.cycle)
-        reader.read(spikes.cycle, spikes.port)
+    if threads is None:
+        threads = available_cores()
+    if threads < 1:
+        raise EmulationError(f"threads = {threads}, allowed: 1 and above")
+    stream = FrameStream(image, frames)
+    if engine == "auto":
+        engine, jobs = faster_jobs(stream, threads)
+    else:
+        jobs = lane_jobs(stream, threads) if engine == "batch" else processor_jobs(stream, engine, threads)
+    begin = time.perf_counter()
+
+    def show(intervals: int) -> None:
         if progress:
-            progress(first + len(part), len(frames))
-    outputs, counters = reader.decisions, processor.counters
+            # The last is reported below, once.
+            progress(min(len(frames) * intervals // stream.intervals, len(frames) - 1), len(frames))
+
+    outputs = np.zeros((len(frames), *stream.output_shape), np.uint8)
+    counts = np.zeros(image.n_neurons, np.int64)
+    for span in join(stream, run_side_by_side(jobs, show)):
+        counts += span.spike_count
+        for first, part in span.decisions:
+            seen = slice(max(first, 0), min(first + len(part), len(frames)))
+            outputs[seen] += part[seen.start - first : seen.stop - first]
+    if progress:
+        progress(len(frames), len(frames))
     return Classification(
         outputs=outputs,
         predictions=to_classes(image.decode or {"kind": "spikes"}, outputs.reshape(len(outputs), -1)),
         labels=None if labels is None else np.asarray(labels, np.int64),
-        cycles=counters.cycles,
-        spikes=counters.spikes,
-        synaptic_operations=counters.synaptic_operations,
+        cycles=stream.cycles,
+        spikes=int(counts.sum()),
+        synaptic_operations=int(counts @ np.diff(image.row_start)),
         seconds=time.perf_counter() - begin,
-        engine=processor.engine,
+        engine=engine,
+        threads=len(jobs),
     )

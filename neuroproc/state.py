@@ -117,6 +117,34 @@ def steepest_fall(image: ProcessorImage) -> int:
     return -int(least.min(initial=0))
 
 
+def endless_fall(image: ProcessorImage) -> int:
+    """Most that any potential can fall in one cycle if nothing holds it, else 0; in potential units."""
+    return steepest_fall(image) if falls_without_end(image) else 0
+
+
+def refuse_fall(image: ProcessorImage, fall: int, end: int) -> None:
+    """Refuse to run to a cycle by which a potential might leave the range of 64-bit numbers.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+    fall : int, potential units
+        Its `endless_fall`.
+    end : int, cycles
+
+    Raises
+    ------
+    EmulationError
+        If it might.
+    """
+    if end * fall > -LOWEST:
+        raise EmulationError(
+            f"run: by cycle {end} a potential could fall to {-end * fall}, allowed {LOWEST} and "
+            f"above, and no floor holds it (potential_floor of profile {image.spec.name}); "
+            f"run at most to cycle {-LOWEST // fall}, then reset"
+        )
+
+
 def check_state(image: ProcessorImage, digest: str, state: ProcessorState) -> None:
     """Refuse a state that this image cannot have: engines rely on its bounds.
 

@@ -10,6 +10,7 @@ from neuroproc.cli.show import print_json, progress, table
 from neuroproc.cli.streams import get_image
 from neuroproc.formats.frames import read_frames, read_labels
 from neuroproc.host import input_shape
+from neuroproc.processor import ENGINES
 
 EXAMPLE = "neuroproc classify digits.npi digits_frames.npz --labels digits_frames.npz --limit 100"
 
@@ -20,7 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz or IDX (also .gz)")
     parser.add_argument("--labels", metavar="LABELS", help="labels: .npy, .npz or IDX (also .gz)")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N frames")
-    parser.add_argument("--engine", default="auto", choices=["auto", "reference", "event"], help="default: auto")
+    parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the faster")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="stretches of the stream side by side (default: all cores)"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -32,7 +36,7 @@ def execute(args: argparse.Namespace) -> int:
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{args.labels}: {len(labels)} labels for the {len(frames)} frames of {args.frames}")
     labels = labels if labels is None else labels[: args.limit]
-    result = classify(image, frames[: args.limit], labels, args.engine, progress("frames"))
+    result = classify(image, frames[: args.limit], labels, args.engine, progress("frames"), args.threads)
     if args.json:
         print_json(as_dict(result))
     else:
@@ -61,6 +65,7 @@ def as_dict(result: Classification) -> dict[str, object]:
         "cycles": result.cycles,
         "seconds": result.seconds,
         "engine": result.engine,
+        "threads": result.threads,
     }
 
 
@@ -82,5 +87,6 @@ def summary(result: Classification) -> str:
         f"per frame: {result.cycles / frames:,.1f} cycles, {result.spikes / frames:,.1f} spikes, "
         f"{result.synaptic_operations / frames:,.1f} synaptic operations"
     )
-    lines.append(f"{frames / result.seconds:,.0f} frames/s ({result.seconds:.2f} s, engine {result.engine})")
+    threads = f"{result.threads} thread" + ("s" if result.threads > 1 else "")
+    lines.append(f"{frames / result.seconds:,.0f} frames/s ({result.seconds:.2f} s, engine {result.engine}, {threads})")
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from neuroproc.cli.streams import STANDARD, get_image
 from neuroproc.formats.files import write_atomically
 from neuroproc.formats.spikes import read_spikes, write_spikes
 from neuroproc.probe import SpikeProbe
-from neuroproc.processor import Processor
+from neuroproc.processor import ENGINES, Processor
 
 EXAMPLE = "neuroproc run digits.npi spikes.csv --cycles 200 -o out.csv"
 
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", default=STANDARD, metavar="OUT", help="output spikes (default: - for CSV on stdout)"
     )
     parser.add_argument("--cycles", type=int, metavar="N", help="cycles to run (default: until the image is through)")
-    parser.add_argument("--engine", default="auto", choices=["auto", "reference", "event"], help="default: auto")
+    parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto")
     parser.add_argument("--record", metavar="FILE", help="also write the spikes of every neuron, as CSV")
 
 

@@ -1,6 +1,7 @@
 """Every command as a user calls it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ COUNT_KEYS = {
 LAYER_KEYS = {"name", "kind", "parameters", "neurons", "synapses", "unrolled_neurons", "unrolled_synapses", "roles"}
 CLASSIFY_KEYS = {
     "frames", "correct", "accuracy", "predictions", "spikes", "synaptic_operations", "cycles", "seconds", "engine",
+    "threads",
 }  # fmt: skip
 
 
@@ -149,7 +151,7 @@ def test_run_until_the_image_is_through(case, capsys):
     assert len(right)
 
 
-@pytest.mark.parametrize("engine", ["reference", "event"])
+@pytest.mark.parametrize("engine", ["reference", "event", "batch"])
 def test_run_cycles_record_and_engine(case, capsys, engine):
     out, record = case.folder / "out.csv", case.folder / "record.csv"
     result = call(
@@ -187,7 +189,7 @@ def test_classify_for_machines(case, capsys):
     assert sum(map(sum, found["confusion"])) == found["frames"] == 12
     image = neuroproc.load_image(case.image)
     assert found["cycles"] == image.latency + 11 * image.interval
-    assert found["engine"] == "event"
+    assert found["engine"] in ("event", "batch")
 
 
 def test_classify_without_labels_and_with_a_limit(case, capsys):
@@ -199,14 +201,25 @@ def test_classify_without_labels_and_with_a_limit(case, capsys):
 
 
 def test_classify_counts_what_the_reference_counts(case, capsys):
-    """Spikes and synaptic operations do not depend on the engine."""
-    found = [
-        json.loads(call(capsys, "classify", case.image, case.frames, "--engine", engine, "--json").out)
-        for engine in ("reference", "event")
-    ]
-    for key in ("spikes", "synaptic_operations", "cycles", "predictions"):
-        assert found[0][key] == found[1][key]
-    assert [entry["engine"] for entry in found] == ["reference", "event"]
+    """Spikes and synaptic operations depend on neither the engine nor the threads."""
+    ways = [(engine, threads) for engine in ("reference", "event", "batch") for threads in (1, 2)]
+    for engine, threads in ways:
+        call_of = ("classify", case.image, case.frames, "--engine", engine, "--threads", threads, "--json")
+        found = json.loads(call(capsys, *call_of).out)
+        assert found["engine"] == engine
+        assert 1 <= found["threads"] <= threads
+        if (engine, threads) == ways[0]:
+            right = found
+        for key in ("spikes", "synaptic_operations", "cycles", "predictions"):
+            assert found[key] == right[key]
+
+
+@pytest.mark.error
+@pytest.mark.parametrize("threads", ["0", "-1", "two"])
+def test_classify_refuses_numbers_of_threads(case, capsys, threads):
+    result = call(capsys, "classify", case.image, case.frames, "--threads", threads)
+    assert result.status == 2
+    assert "positive integer" in result.err or "expected one argument" in result.err
 
 
 def test_classify_for_people(case, capsys):
@@ -214,7 +227,7 @@ def test_classify_for_people(case, capsys):
     correct = int((decided(case) == np.load(case.labels)).sum())
     assert f"accuracy {correct / 12:.2%}: {correct} of 12 frames" in result.out
     assert "synaptic operations" in result.out
-    assert "engine event" in result.out
+    assert re.search(r"frames/s \(\d+\.\d\d s, engine (event|batch), \d+ threads?\)", result.out)
 
 
 def test_a_network_without_classes_shows_what_fired(case, capsys):

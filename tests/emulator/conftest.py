@@ -9,7 +9,7 @@ from isa_spec.image import ProcessorImage
 from neuroproc.processor import Processor
 
 
-@pytest.fixture(params=["reference", "event"])
+@pytest.fixture(params=["reference", "event", "batch"])
 def engine(request: pytest.FixtureRequest) -> Callable[..., Processor]:
     """Makes a processor, and asserts that the engine that was asked for is the one that runs."""
 

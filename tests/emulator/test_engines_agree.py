@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from isa_spec.image import Port, ProcessorImage, build_image
 from isa_spec.spikes import SpikeEvents
 from neuroproc.kernels.event import EventEngine
+from neuroproc.kernels.memory import Number
 from neuroproc.processor import Processor
 from neuroproc.reference import ReferenceEngine
 from neuroproc.state import PendingCharge
@@ -103,7 +104,7 @@ def test_small_buffers_are_really_used() -> None:
     engine = EventEngine(image, max_slots=2)
     engine.load(*loaded)
     engine.advance(3, *none)
-    assert engine._totals[1] > 0
+    assert engine._arrays.numbers[Number.N_FAR] > 0
     reference = ReferenceEngine(image)
     reference.load(*loaded)
     reference.advance(3, *none)
@@ -111,39 +112,45 @@ def test_small_buffers_are_really_used() -> None:
         assert np.array_equal(getattr(reference.pending(), name), getattr(engine.pending(), name))
 
 
-def test_narrow_and_wide_kernels_agree() -> None:
+@pytest.mark.parametrize("family", [name for name in ALL_FAMILIES if "no floor" not in name])
+def test_narrow_and_wide_kernels_agree(family: str) -> None:
     rng = np.random.default_rng(10)
-    narrow = random_image(rng, family_spec("floor -50"), 60, 500)
-    wide = build_image(
-        family_spec("wide input"),
-        narrow.threshold, narrow.source(), narrow.target, narrow.weight, narrow.delay, narrow.inputs, narrow.outputs,
-    )  # fmt: skip
-    object.__setattr__(wide.spec, "potential_floor", -50)
-    events = random_events(rng, narrow, 0, 100, 300)
+    image = random_image(rng, family_spec(family), 60, 500)
+    events = random_events(rng, image, 0, 100, 300)
     results = []
-    for image, dtype in ((narrow, np.int32), (wide, np.int64)):
+    for bits in (16, 32, 64):
         processor = Processor(image, "event")
-        assert processor._engine._potential.dtype == dtype  # type: ignore[attr-defined]
+        engine = processor._engine = EventEngine(image, least_bits=bits)
+        processor._watch()
+        # Input beyond any bound, with nothing left of it: not even a leaking neuron without a floor remembers.
+        if family != "leak, wide input":
+            assert engine._arrays.potential.dtype == f"int{bits}"
         processor.inject(events)
-        results.append((as_rows(processor.run(150)), processor.potentials.tolist(), processor.counters))
-    assert results[0] == results[1]
+        results.append((as_rows(processor.run(150)), processor.state(), processor.counters))
+    assert results[0] == results[1] == results[2]
     assert results[0][2].spikes > 100
 
 
-def test_sums_at_the_edge_of_32_bits() -> None:
-    edge = 2**31 - 1
-    spec = family_spec("floor 0")
-    # Resting 0, charge up to the largest number of 32 bits; one more needs the wide kernel.
-    for extra, dtype in ((0, np.int32), (1, np.int64)):
-        weights = [edge - 1000 - 1, extra]
+@pytest.mark.parametrize(("edge", "dtypes"), [(2**15 - 1, ("int16", "int32")), (2**31 - 1, ("int32", "int64"))])
+def test_sums_at_the_edge_of_a_type(edge: int, dtypes: tuple[str, str]) -> None:
+    # Resting 1, charge up to the largest number of the type; one more needs the next. Input takes no room.
+    for extra, dtype in zip((0, 1), dtypes, strict=True):
         image = build_image(
-            spec, [1, 2], [0, 0], [1, 1], weights, [1, 1], [Port("a", 0), Port("b", 1)], [Port("o", 0), Port("p", 1)]
-        )
+            family_spec("wide input"), [1, 2], [0, 0], [1, 1], [edge - 1, extra], [1, 1],
+            [Port("a", 0), Port("b", 1), Port("c", 1)], [Port("o", 0), Port("p", 1)],
+        )  # fmt: skip
         reference, event = Processor(image, "reference"), Processor(image, "event")
-        assert event._engine._potential.dtype == dtype  # type: ignore[attr-defined]
+        assert event._engine._arrays.potential.dtype == dtype  # type: ignore[attr-defined]
         for processor in (reference, event):
-            processor.inject(SpikeEvents.of([0, 0, 1, 2], [0, 1, 1, 1], [1, 1, 1000, -1000]))
-        for _ in range(5):
+            # What two ports of one neuron bring meets: far beyond the type each, and together close to nothing.
+            processor.inject(
+                SpikeEvents.of(
+                    [0, 0, 1, 2, 3, 3, 4, 4, 5, 6, 7],
+                    [0, 1, 1, 1, 1, 2, 1, 2, 1, 0, 1],
+                    [1, 1, 1000, -1000, 2**31 - 1, -(2**31) + 2, -(2**31), 2**31 - 1, -(2**31) + 7, 1, 2**31 - 1],
+                )
+            )
+        for _ in range(9):
             assert as_rows(reference.step()) == as_rows(event.step())
             agree(reference, event)
 

@@ -38,9 +38,9 @@ def test_auto_is_the_event_engine() -> None:
 
 
 @pytest.mark.error
-@pytest.mark.parametrize("name", ["", "fast", "batch"])
+@pytest.mark.parametrize("name", ["", "fast", "Batch"])
 def test_unknown_engine(name: str) -> None:
-    with pytest.raises(EmulationError, match=f"engine '{name}' is unknown, allowed: auto, reference, event"):
+    with pytest.raises(EmulationError, match=f"engine '{name}' is unknown, allowed: auto, reference, event, batch"):
         Processor(chain(), name)
 
 
@@ -222,7 +222,7 @@ def test_a_broken_off_run_is_not_continued(engine: Engine) -> None:
     processor.run(1)
 
 
-@pytest.mark.parametrize("engine_name", ["reference", "event"])
+@pytest.mark.parametrize("engine_name", ["reference", "event", "batch"])
 def test_without_compilation(engine_name: str) -> None:
     """The kernel is plain Python, too: the same answer with numba's compiler switched off."""
     code = f"""

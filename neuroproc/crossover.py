@@ -1,0 +1,95 @@
+"""Which engine runs a set of frames faster: a few frames are tried, the rest is arithmetic.
+
+The event engine does work for every spike; the lanes for every synapse in every cycle, but for 64 frames at once. So it
+is the share of synapses that carry a spike in a cycle that decides, and whether there are enough frames to fill lanes.
+
+    python benchmarks/crossover.py
+
+prints the table that the constants below are from: frames per second on one core of an AMD EPYC (Zen 4, shared), and
+how much longer than the faster engine the one takes that is chosen here.
+
+    network, unroll           synapses  cycles/frame   carry    event    batch   lost
+    digits, 8x8                 21,104             2   22.8%  136,283  480,597     0%
+    digits, 8x1                  9,950            18   15.1%   56,992  199,081     0%
+    digits, 2x2                  7,282            50   20.6%   33,697  118,605     0%
+    digits, 1x1                  7,087           162   14.0%   18,003   60,444     0%
+    lenet, 28x28               986,483             2   22.5%    8,671   31,300     0%
+    lenet, 28x1                164,691            56   20.4%    3,103    4,579     0%
+    lenet, 4x4                 117,123            98   17.8%    2,607    3,855     0%
+    lenet, 1x1                  78,687         1,568   18.4%      278      340     0%
+    dense 128, 28x28           118,283             2    8.6%   39,058  164,846     0%
+    dense 128, 28x1            118,283            56    8.7%   25,065   14,041     0%
+    dense 1024, 28x28        1,863,691             2   11.0%   12,212   11,930     0%
+    dense 1024, 28x1         1,863,691            56   11.0%    1,824      460     0%
+    convolution, 28x1          736,651            56    7.8%    3,179    1,318     0%
+    convolution, 4x4           619,019            98    6.3%    2,198    1,068     0%
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from neuroproc.lane_stretches import LANES, lane_jobs
+from neuroproc.processor import Processor
+from neuroproc.stretches import FrameStream, Job, processor_jobs
+
+TRIED = 4
+"""Intervals in which spikes are counted."""
+
+FRAME = 4.0
+CYCLE = 0.15
+OPERATION, OPERATION_IN_ROW = 1.2e-4, 0.6e-4
+"""Microseconds of the event engine: for a frame, a cycle, and a synaptic operation, by whether many are in a row."""
+
+ROW = 50
+"""Neighbours among the targets of a source that are many."""
+
+LANE_FRAME = 1.5
+LANE_NEURON, LANE_SYNAPSE = 4.5e-3, 0.6e-3
+"""Microseconds of the lanes: for a frame; and for a neuron and a synapse in a cycle of 64 frames."""
+
+
+def faster_jobs(stream: FrameStream, threads: int) -> tuple[str, list[Job]]:
+    """Name of the engine that is faster for a stream, and its jobs."""
+    processor = Processor(stream.image, "event")
+    # Below this, lanes could not make up for their warm-up.
+    enough = stream.intervals > 2 * stream.warm_up + TRIED
+    if enough and lane_time(stream, threads) < event_time(stream, threads, operations(processor, stream)):
+        return "batch", lane_jobs(stream, threads)
+    return "event", processor_jobs(stream, "event", threads, processor)
+
+
+def operations(processor: Processor, stream: FrameStream) -> float:
+    """Synaptic operations of an interval, in the first that are full."""
+    begin, end = stream.warm_up * stream.interval, (stream.warm_up + TRIED) * stream.interval
+    processor.reset()
+    processor.inject(stream.image.start)
+    processor.inject(stream.events(0, end))
+    processor.run(begin)
+    before = processor.counters.synaptic_operations
+    processor.run(end - begin)
+    return (processor.counters.synaptic_operations - before) / TRIED
+
+
+def event_time(stream: FrameStream, threads: int, operations: float) -> float:
+    """Microseconds that the event engine takes."""
+    image = stream.image
+    source, target = image.source(), image.target
+    neighbours = (np.diff(target) == 1) & (np.diff(source) == 0) & (np.diff(image.delay) == 0)
+    in_row = image.n_synapses / (image.n_synapses - np.count_nonzero(neighbours)) >= ROW if image.n_synapses else False
+    interval = FRAME + CYCLE * stream.interval + operations * (OPERATION_IN_ROW if in_row else OPERATION)
+    return stream.intervals / threads * interval
+
+
+def lane_time(stream: FrameStream, threads: int) -> float:
+    """Microseconds that the lanes take; beyond all bounds if their history does."""
+    from neuroproc.kernels.lanes_tables import history_fits  # late, as in `make_engine`
+
+    image = stream.image
+    if not history_fits(image):
+        return math.inf
+    cycle = LANE_NEURON * image.n_neurons + LANE_SYNAPSE * image.n_synapses
+    steps = stream.warm_up + math.ceil(stream.intervals / (LANES * threads))
+    return steps * stream.interval * cycle + LANE_FRAME * stream.intervals / threads

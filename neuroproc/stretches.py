@@ -1,0 +1,263 @@
+"""A stream of frames, cut in stretches that run at the same time, with the answer and the counts of the whole.
+
+Frames follow each other at the initiation interval. A stretch begins some intervals early, to fill the pipeline, and
+counts from its own cycle on. What it then holds must be what the stretch before it ends with, in potentials and charge
+under way; if it is not, the stretch is run again, from there. So cuts change time, never a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from isa_spec.coding import to_planes
+from isa_spec.errors import EmulationError
+from isa_spec.image import ProcessorImage, graph_digest
+from isa_spec.spikes import SpikeEvents
+from isa_spec.stream import StreamContract
+from neuroproc.host import MapReader, encode_frames, input_contract
+from neuroproc.processor import LAST_CYCLE, Processor
+from neuroproc.state import ProcessorState
+
+CHUNK_CYCLES = 100_000
+"""About how many cycles run between two looks at the output: bounds memory, changes nothing else."""
+
+LOOK = 0.1
+"""Seconds between two looks at how far threads are."""
+
+
+class FrameStream:
+    """Frames on their way through an image, back to back, on the clock of one stream.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+        Compiled from a layered network.
+    frames : int[n_frames, C, H, W]
+
+    Raises
+    ------
+    EmulationError
+        If they take more cycles than a processor can run.
+    """
+
+    def __init__(self, image: ProcessorImage, frames: np.ndarray) -> None:
+        output = image.layers[-1].contract
+        assert output is not None  # an image with an input contract has one for every layer
+        assert image.latency is not None
+        self.image, self.frames, self.output = image, frames, output
+        self.digest = graph_digest(image)
+        self.contract = input_contract(image)
+        self.interval = self.contract.interval
+        # Intervals until a frame is decided; the clocks need one more to come round, and have to be started.
+        self.depth = -(-image.latency // self.interval)
+        self.warm_up = max(self.depth, int(image.start.cycle.max(initial=0)) // self.interval) + 1
+        self.cycles = image.latency + (len(frames) - 1) * self.interval
+        if self.cycles > LAST_CYCLE:
+            raise EmulationError(
+                f"{len(frames)} frames take {self.cycles} cycles, allowed {LAST_CYCLE}: latency {image.latency} and "
+                f"interval {self.interval} of the image; compile it again"
+            )
+        self.intervals = -(-self.cycles // self.interval)
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of what is decided."""
+        return self.output.channels, self.output.height, self.output.width
+
+    def events(self, begin: int, end: int) -> SpikeEvents:
+        """Input spikes of the cycles ``begin`` .. ``end - 1``."""
+        earliest, latest = int(self.contract.cycles().min()), self.contract.last_cycle
+        first = max((begin - latest) // self.interval, 0)
+        last = max(min((end - 1 - earliest) // self.interval + 1, len(self.frames)), first)
+        return encode_frames(self.image, self.frames[first:last], first).window(begin, end)
+
+    def spikes_of(self, frames: np.ndarray) -> np.ndarray:
+        """Which of its spikes each frame has: bool[n_frames, n_spikes], in the order of `spike_places`."""
+        planes = to_planes(self.image.encoding or {}, frames)
+        return np.stack([planes > number for number in range(self.contract.levels)], -1).reshape(len(frames), -1)
+
+
+def spike_places(contract: StreamContract) -> tuple[np.ndarray, np.ndarray]:
+    """Cycle of frame 0, and lane, of every spike that a map can have: int64[n_spikes], twice; by value, then number."""
+    shape = (*contract.lanes().shape, contract.levels)
+    cycle = contract.cycles()[..., None] + np.arange(contract.levels)
+    return np.broadcast_to(cycle, shape).ravel(), np.broadcast_to(contract.lanes()[..., None], shape).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """One stretch, or several in a row, that ran.
+
+    Parameters
+    ----------
+    begin, end : int
+        Intervals of the stream.
+    before, after : callable
+        Give the `ProcessorState` at its begin and its end; their clocks may be any.
+    whole : bool
+        Whether its own stretches join without a gap.
+    spike_count : int64[n_neurons]
+    decisions : list of (int, uint8[n_frames, C, H, W])
+        What was seen of frames, each with the number of the first; the stream may not have all of these frames.
+    """
+
+    begin: int
+    end: int
+    before: Callable[[], ProcessorState]
+    after: Callable[[], ProcessorState]
+    whole: bool
+    spike_count: np.ndarray
+    decisions: list[tuple[int, np.ndarray]]
+
+
+Report = Callable[[int], None]
+"""Called with the intervals done since the last call."""
+
+Job = Callable[[Report], Span]
+"""Runs some stretches."""
+
+
+def run_span(processor: Processor, stream: FrameStream, begin: int, end: int, report: Report) -> Span:
+    """Run the intervals ``begin`` .. ``end - 1`` of a stream, after enough of those before."""
+    first = max(begin - stream.warm_up, 0)
+    processor.reset()
+    processor.inject(stream.image.start)
+    clock = -first * stream.interval
+    processor.inject(stream.events(-clock, begin * stream.interval).shifted(clock))
+    processor.run(begin * stream.interval + clock)
+    return _go_on(processor, stream, begin, end, clock, report)
+
+
+def _go_on(processor: Processor, stream: FrameStream, begin: int, end: int, clock: int, report: Report) -> Span:
+    """Run a processor whose clock is ahead of the stream's by `clock`, and that is at the begin of an interval."""
+    interval = stream.interval
+    before, spikes_before = processor.state(), processor.spike_counts
+    # Frames that entered before are decided within.
+    first = max(begin - stream.depth, 0)
+    reader = MapReader(stream.output, max(min(end, len(stream.frames)) - first, 0))
+    chunk = max(1, CHUNK_CYCLES // interval)
+    for at in range(begin, end, chunk):
+        to = min(at + chunk, end)
+        until = min(to * interval, stream.cycles)
+        processor.inject(stream.events(at * interval, until).shifted(clock))
+        spikes = processor.run(until + clock - processor.cycle)
+        reader.read(spikes.cycle - clock - first * interval, spikes.port)
+        report(to - at)
+    counts = processor.spike_counts - spikes_before
+    after = processor.state()
+    return Span(begin, end, lambda: before, lambda: after, True, counts, [(first, reader.decisions)])
+
+
+def cut(stream: FrameStream, pieces: int) -> list[tuple[int, int]]:
+    """About so many stretches, from and to an interval; all but the last have one length."""
+    length = -(-stream.intervals // pieces)
+    return [(begin, min(begin + length, stream.intervals)) for begin in range(0, stream.intervals, length)]
+
+
+def same(one: ProcessorState, other: ProcessorState) -> bool:
+    """Whether two states of one image differ in nothing but their clock."""
+    pairs = (
+        (one.potential, other.potential),
+        (one.pending.ahead, other.pending.ahead),
+        (one.pending.neuron, other.pending.neuron),
+        (one.pending.charge, other.pending.charge),
+    )
+    return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
+
+
+def join(stream: FrameStream, spans: Sequence[Span]) -> Iterator[Span]:
+    """Spans of a stream that begin where the one before ends; those that do not are run again, as one.
+
+    Parameters
+    ----------
+    stream : FrameStream
+    spans : sequence of Span
+        In order, the first from the stream's begin.
+    """
+    last = None
+    for span in spans:
+        if not span.whole or (last and not same(last.after(), span.before())):
+            span = run_again(stream, span, last.after() if last else span.before())
+        last = span
+        yield span
+
+
+def run_again(stream: FrameStream, span: Span, state: ProcessorState) -> Span:
+    """A span from another state than it began with, in one piece."""
+    processor = Processor(stream.image)
+    processor.restore(state)
+    clock = state.cycle - span.begin * stream.interval
+    return _go_on(processor, stream, span.begin, span.end, clock, lambda intervals: None)
+
+
+def processor_jobs(stream: FrameStream, engine: str, threads: int, first: Processor | None = None) -> list[Job]:
+    """A stretch for each thread, each with a processor of its own, as many as are worth their warm-up.
+
+    Parameters
+    ----------
+    stream : FrameStream
+    engine : str
+        As for `Processor`.
+    threads : int
+    first : Processor, optional
+        One that is there already.
+    """
+    # In plain Python, threads would only wait for each other.
+    worth = 1 if engine == "reference" else stream.intervals // (2 * stream.warm_up)
+    pieces = max(min(threads, worth), 1)
+    stretches = cut(stream, pieces)
+    processors = [first or Processor(stream.image, engine)]
+    processors += [Processor(stream.image, engine) for _ in stretches[1:]]
+    return [
+        partial(run_span, processor, stream, begin, end)
+        for processor, (begin, end) in zip(processors, stretches, strict=True)
+    ]
+
+
+class Stopped(Exception):
+    """Raised in threads whose result nobody waits for any more."""
+
+
+def run_side_by_side(jobs: Sequence[Job], progress: Callable[[int], None]) -> list[Span]:
+    """Spans of all jobs, each in a thread of its own; a single one in this thread.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    progress : callable
+        Called now and then with the intervals done so far.
+    """
+    done = [0] * len(jobs)
+    stop = False
+
+    def report_of(number: int) -> Report:
+        def report(more: int) -> None:
+            if stop:
+                raise Stopped
+            done[number] += more
+            if len(jobs) == 1:
+                progress(done[0])
+
+        return report
+
+    if len(jobs) == 1:
+        return [jobs[0](report_of(0))]
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        futures = [pool.submit(job, report_of(number)) for number, job in enumerate(jobs)]
+        try:
+            waiting = set(futures)
+            while waiting:
+                finished, waiting = wait(waiting, LOOK, FIRST_EXCEPTION)
+                for future in finished:
+                    future.result()
+                if waiting:
+                    progress(sum(done))
+        finally:
+            # After an error, or an interrupt, the others come to an end at their next report.
+            stop = True
+    return [future.result() for future in futures]
