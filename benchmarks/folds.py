@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import neuroproc
 from benchmarks.checked import compiled
+from compiler.schedule import fill_channels
 from compiler.search import all_options, pareto_front
 from neuroproc.cli.compile import unroll
 from neuroproc.cli.explore import REFERENCE, as_dict
@@ -30,6 +32,18 @@ def default_unrolls(network: neuroproc.LayeredNetwork) -> list[tuple[int, int]]:
     return list(dict.fromkeys([(height, width), (height, 1), (1, width), (1, 1)]))
 
 
+def plans_of(
+    network: neuroproc.LayeredNetwork, spec: neuroproc.ProcessorSpec, unrolls: list[tuple[int, int]]
+) -> Iterator[neuroproc.FoldPlan]:
+    """Every unroll, and the same with as many channels on a neuron as it leaves idle time for."""
+    for tile in unrolls:
+        plan = neuroproc.FoldPlan(tile)
+        yield plan
+        filled = fill_channels(network, spec, plan)
+        if filled.channels:
+            yield filled
+
+
 def reference_of(cost: neuroproc.Cost) -> dict[str, int]:
     """Sizes that no fold changes: parameters, and what a plain conversion makes of them."""
     return {name: cost.total(name) for name in REFERENCE}
@@ -39,11 +53,11 @@ def table(network: neuroproc.LayeredNetwork, spec: neuroproc.ProcessorSpec, unro
     """Markdown table, one row per fold, below the plain conversion."""
     rows = []
     plain: dict[str, int] = {}
-    for tile in unrolls:
-        plan = neuroproc.FoldPlan(tile)
+    for plan in plans_of(network, spec, unrolls):
         cost, image = compiled(network, spec, plan)
         plain = reference_of(cost)
-        rows.append((tile, cost.neurons, cost.synapses, image.max_delay, cost.interval, cost.latency))
+        words = f"{plan.unroll[0]}x{plan.unroll[1]}{', channels in turns' * bool(plan.channels)}"
+        rows.append((words, cost.neurons, cost.synapses, image.max_delay, cost.interval, cost.latency))
     lines = [
         f"{network.name}: {plain['parameters']:,} parameters, {plain['nonzero_parameters']:,} of them not zero; "
         f"profile {spec.name}",
@@ -52,8 +66,8 @@ def table(network: neuroproc.LayeredNetwork, spec: neuroproc.ProcessorSpec, unro
         f"|---|{'---:|' * (len(HEAD) - 1)}",
         f"| plain conversion | {plain['unrolled_neurons']:,} | {plain['unrolled_synapses']:,} | | | |",
     ]
-    for (height, width), *numbers in rows:
-        lines.append(f"| {height}x{width} | {' | '.join(f'{number:,}' for number in numbers)} |")
+    for words, *numbers in rows:
+        lines.append(f"| {words} | {' | '.join(f'{number:,}' for number in numbers)} |")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ The counts come from the planner's closed form, before a neuron exists; each row
 has to have exactly these. Besides the limit, the processor is the unlimited one (profile research).
 
     python benchmarks/limits.py --network examples/lenet/lenet.json --unroll 1x1 28x1
-    python benchmarks/limits.py --network vgg --gate --verify 3
+    python benchmarks/limits.py --network vgg --channels --verify 3
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 import neuroproc
 from benchmarks.checked import compiled, planned_sizes
 from benchmarks.networks import BY_NAME, random_frames
+from compiler.schedule import fill_channels
 from neuroproc.cli.classify import positive
 from neuroproc.cli.compile import rows_by_cols
 
@@ -43,12 +44,16 @@ SEED = 0
 
 
 def measured(
-    network: neuroproc.LayeredNetwork, limits: Sequence[int | None], plans: Sequence[neuroproc.FoldPlan]
+    network: neuroproc.LayeredNetwork,
+    limits: Sequence[int | None],
+    plans: Sequence[neuroproc.FoldPlan],
+    channels: bool,
 ) -> Iterator[tuple[str, neuroproc.ProcessorImage]]:
-    """A row of the table for every fold and limit, and its image."""
-    for plan in plans:
+    """A row of the table for every fold and limit, and its image; idle time is filled with channels if they are to."""
+    for given in plans:
         for limit in limits:
             begin = time.perf_counter()
+            plan = fill_channels(network, limited(limit), given) if channels else given
             cost, image = compiled(network, limited(limit), plan)
             seconds = time.perf_counter() - begin
             numbers = (f"{number:,}" for number in astuple(planned_sizes(cost)))
@@ -103,6 +108,7 @@ def main() -> int:
     parser.add_argument(
         "--gate", action="store_true", help="silence layers in the slots that carry none of their values"
     )
+    parser.add_argument("--channels", action="store_true", help="put channels into idle time, in turns on one neuron")
     parser.add_argument("--verify", type=positive, metavar="N", help="also run N random frames at the first row's plan")
     args = parser.parse_args()
     try:
@@ -113,7 +119,7 @@ def main() -> int:
         print(row(HEAD), f"|---|{'---:|' * (len(HEAD) - 1)}", sep="\n")
         plans = [neuroproc.FoldPlan(tile, args.gate) for tile in args.unroll]
         first = None
-        for line, image in measured(network, args.max_delay, plans):
+        for line, image in measured(network, args.max_delay, plans, args.channels):
             print(line, flush=True)
             first = image if first is None else first
         if args.verify and first is not None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.charges import least_delay
 from compiler.hold import FROM_STREAM
 from compiler.stages import Schedule, Stage
 from isa_spec.stream import StreamContract
@@ -48,29 +47,31 @@ def col_classes(contract: StreamContract) -> list[LaneClass]:
     return lane_classes(contract.width, contract.unroll_w)
 
 
-def phase_delay(cycle: int, slot: int, least: int = 1) -> int:
+def phase_delay(cycle: int, slot: int, least: int) -> int:
     """Least delay, of ``least`` or more, at which a tick of the phase clock arrives in the phase of ``cycle``."""
     return (cycle - least) % slot + least
 
 
 def clear_delay(schedule: Schedule, stage: Stage) -> int:
     """From the phase clock to the units, to arrive one cycle after they were evaluated."""
-    return phase_delay(stage.contract.start + 1, stage.contract.slot, least_delay(schedule.spec))
+    return phase_delay(stage.contract.start + 1, stage.contract.slot, schedule.least)
 
 
 def bias_delay(schedule: Schedule, stage: Stage) -> int:
     """From the phase clock to the units, to arrive with the data; with the last spikes of counted values.
 
     The very first one must not come before the first clearing that it is to balance (a floor below 0, or a preload),
-    nor before the gates are awake, which are there one cycle after the phase before the data's.
+    nor before the gates are awake, which are there a hop after the phase before the data's.
     """
-    contract, least = stage.contract, least_delay(schedule.spec)
+    contract, least = stage.contract, schedule.least
     lifted = schedule.clearing == "floor" and schedule.spec.potential_floor and np.any(stage.charges.clear)
     if lifted or stage.levels > 1:
-        return clear_delay(schedule, stage) + contract.slot - 1
+        delay = clear_delay(schedule, stage) + contract.slot - 1
+    else:
+        delay = phase_delay(contract.start, contract.slot, least)
     if stage.gated:
-        return phase_delay(contract.start - 1, contract.slot, least) + 1
-    return phase_delay(contract.start, contract.slot, least)
+        return max(delay, phase_delay(contract.start - schedule.hop, contract.slot, least) + schedule.hop)
+    return delay
 
 
 def preload_delay(schedule: Schedule, stage: Stage) -> int:
@@ -79,35 +80,42 @@ def preload_delay(schedule: Schedule, stage: Stage) -> int:
 
 
 def gate_delay(schedule: Schedule, stage: Stage) -> int:
-    """From the phase clock to a gate."""
-    return phase_delay(stage.contract.start - least_delay(schedule.spec), stage.contract.slot)
+    """From the phase clock to a gate, to inhibit before anything can fire.
+
+    Units that gather counted values are silent without their release: there the two come together from the first on,
+    for nothing would make up for an inhibition alone.
+    """
+    if stage.levels > 1:
+        return bias_delay(schedule, stage) - schedule.least
+    return phase_delay(stage.contract.start - schedule.least, stage.contract.slot, schedule.hop)
 
 
-def tile_delays(contract: StreamContract, tiles: int) -> np.ndarray:
+def tile_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.ndarray:
     """From a row gate to a gate, for each tile of a row that carries values: int64[tiles]."""
-    return 1 + contract.slot * contract.col_pitch * np.arange(tiles)
+    return schedule.hop + contract.slot * contract.col_pitch * np.arange(tiles)
 
 
 def row_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.ndarray:
     """From the frame clock to a row gate, for each row of tiles that carries values: int64[tiles].
 
-    The row gate fires one cycle before the gate that would inhibit the row's first evaluation. It may be called by a
-    later tick of the frame clock than the frame's own, so no delay exceeds the interval.
+    The row gate fires a hop before the gate that would inhibit the row's first evaluation. It may be called by a later
+    tick of the frame clock than the frame's own, so no delay exceeds the interval by more than the lead.
     """
-    first = contract.start - least_delay(schedule.spec) - 1
-    return frame_delays(first + contract.slot * contract.row_pitch * np.arange(tiles), contract.interval)
+    first = contract.start - schedule.least - schedule.hop
+    cycle = first + contract.slot * contract.row_pitch * np.arange(tiles)
+    return frame_delays(cycle, contract.interval, schedule.hop)
 
 
-def frame_delays(cycle: np.ndarray, interval: int, least: int = 1) -> np.ndarray:
+def frame_delays(cycle: np.ndarray, interval: int, least: int) -> np.ndarray:
     """Least delays, of ``least`` or more, at which a tick of the frame clock arrives in these cycles of some frame."""
     return (cycle - least) % interval + least
 
 
 def hold_delays(schedule: Schedule, stage: Stage) -> tuple[int, int, int]:
     """From the frame clock to held units: of the clearing, the preload and the release."""
-    first = min(schedule.contract(part.source).start for part in stage.held) + FROM_STREAM
+    first = min(schedule.contract(part.source).start for part in stage.held) + FROM_STREAM * schedule.hop
     clear, preload, release = frame_delays(
-        np.array([first - 1, first, stage.contract.start]), schedule.interval
+        np.array([first - 1, first, stage.contract.start]), schedule.interval, schedule.hop
     ).tolist()
     return clear, preload, release
 
@@ -116,12 +124,12 @@ def select_delays(schedule: Schedule, read: StreamContract) -> np.ndarray:
     """From the frame clock to the select neuron of every tile of a stream: int64[tile rows, tile columns]."""
     row, col = np.ogrid[: read.tile_rows, : read.tile_cols]
     cycle = read.start + read.slot * (row * read.row_pitch + col * read.col_pitch)
-    return frame_delays(cycle, schedule.interval)
+    return frame_delays(cycle, schedule.interval, schedule.hop)
 
 
 def demux_delays(schedule: Schedule, read: StreamContract) -> tuple[int, int]:
     """From the phase clock to the demultiplexers of a stream: of the clearing, and of the lift from a floor below 0."""
-    clear = phase_delay(read.start + 2, schedule.slot)
+    clear = phase_delay(read.start + schedule.hop + 1, schedule.slot, schedule.hop)
     return clear, clear + schedule.slot - 1
 
 
@@ -129,8 +137,8 @@ def lift_delays(schedule: Schedule, stage: Stage) -> np.ndarray:
     """To units that take turns, from the frame clock or from their gate: int64[n_turns], in cycles."""
     turns = np.array(stage.contract.turns, np.int64)
     if lifted_by_gates(stage):
-        return least_delay(schedule.spec) + turns
-    return frame_delays(stage.contract.start + turns, schedule.interval, least_delay(schedule.spec))
+        return schedule.least + turns
+    return frame_delays(stage.contract.start + turns, schedule.interval, schedule.least)
 
 
 def lifted_by_gates(stage: Stage) -> bool:

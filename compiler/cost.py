@@ -10,13 +10,12 @@ import numpy as np
 from compiler import control
 from compiler.axis import axis_taps
 from compiler.charges import pieces, window_pieces
-from compiler.lines import Lines, clock_lines, delay_lines, gate_lines
+from compiler.fans import Lines
+from compiler.lines import clock_lines, delay_lines, gate_lines, picked_lines
 from compiler.lowering.hold import held_weights
 from compiler.network import INPUT
-from compiler.passes.insert_relays import relays_needed
 from compiler.stages import Part, Schedule, Stage
 from isa_spec.image import ROLES
-from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
 
 CONTROL = "control"
@@ -112,17 +111,17 @@ def _joined(parts: list[LayerCost]) -> LayerCost:
 def _input_cost(schedule: Schedule, lines: Lines) -> LayerCost:
     frame = schedule.input
     lanes = LayerCost(INPUT, "input", 0, 0, frame.n_values, 0, {"input": frame.n_lanes}, 0, 0)
-    return _with_lines(lanes, lines, schedule.spec)
+    return _with_lines(lanes, lines)
 
 
-def _with_lines(cost: LayerCost, lines: Lines, spec: ProcessorSpec) -> LayerCost:
+def _with_lines(cost: LayerCost, lines: Lines) -> LayerCost:
     """A layer with the relays and proxies of its neurons, one synapse and at least one bit each."""
-    relays, proxies = int(relays_needed(lines.longest, spec.max_delay).sum()), int(lines.proxies.sum())
+    relays, proxies = int(lines.relays.sum()), int(lines.proxies.sum())
     return replace(
         cost,
-        roles={**cost.roles, "relay": relays, "proxy": proxies},
+        roles={**cost.roles, "relay": cost.roles.get("relay", 0) + relays, "proxy": proxies},
         synapses=cost.synapses + relays + proxies,
-        delay_storage=cost.delay_storage + int(lines.longest.sum()) + proxies,
+        delay_storage=cost.delay_storage + int(lines.storage.sum()) + proxies,
     )
 
 
@@ -140,7 +139,7 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
     for kind in ("clear", "bias", "inhibit", "preload"):
         synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"{what}, {kind}").sum())
     roles = {stage.role: contract.n_lanes}
-    folded = _with_lines(LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, 0), lines, spec)
+    folded = _with_lines(LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, 0), lines)
     if stage.gated:
         folded = _joined([folded, _gate_cost(schedule, stage)])
     if stage.held:
@@ -162,7 +161,7 @@ def _gate_cost(schedule: Schedule, stage: Stage) -> LayerCost:
     gates = len(rows) * (1 + len(cols))
     synapses = sum(row.tiles + len(cols) + sum(col.tiles for col in cols) for row in rows)
     folded = LayerCost(stage.name, stage.role, 0, 0, 0, 0, {"gate": gates}, synapses, 0)
-    return _with_lines(folded, gate_lines(schedule, stage), schedule.spec)
+    return _with_lines(folded, gate_lines(schedule, stage))
 
 
 def _turn_cost(schedule: Schedule, stage: Stage) -> LayerCost:
@@ -176,7 +175,7 @@ def _turn_cost(schedule: Schedule, stage: Stage) -> LayerCost:
     rows, cols = control.row_classes(contract), control.col_classes(contract)
     synapses = sum(row.tiles + sum(col.tiles for col in cols) for row in rows)
     gates = LayerCost(stage.name, stage.role, 0, 0, 0, 0, {"gate": len(rows) * (1 + len(cols))}, synapses, 0)
-    return _joined([own, _with_lines(gates, gate_lines(schedule, stage), spec)])
+    return _joined([own, _with_lines(gates, gate_lines(schedule, stage))])
 
 
 def _hold_cost(schedule: Schedule, stage: Stage) -> LayerCost:
@@ -187,25 +186,27 @@ def _hold_cost(schedule: Schedule, stage: Stage) -> LayerCost:
         int(pieces(charge, spec, f"{what}, {kind}").sum())
         for kind, charge in (("clear", hold.clear), ("preload", hold.preload), ("release", hold.release))
     )
-    tiles = values = speaking = 0
+    tiles = values = 0
     for part in stage.held:
         read = schedule.contract(part.source)
-        _, value, weight = held_weights(part, read)
+        _, _, weight = held_weights(part, read)
         synapses += int(pieces(weight, spec, f"{what}, weight").sum())
         tiles, values = tiles + read.tile_rows * read.tile_cols, values + read.n_values
-        speaking += len(np.unique(value))
     kept = pieces(hold.demux.clear, spec, f"{what}, clear") + pieces(hold.demux.bias, spec, f"{what}, bias")
     synapses += tiles + values * (2 + int(kept[0]))
     roles = {"select": tiles, "demux": values}
-    return LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, tiles + speaking)
+    picking = LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, 0)
+    for lines in picked_lines(schedule, stage):
+        picking = _with_lines(picking, lines)
+    return picking
 
 
 def _control_cost(schedule: Schedule) -> LayerCost:
     """Clocks: a self-synapse each, and relays and proxies as far as anything hangs on them."""
     lines = clock_lines(schedule)
-    clocks = len(lines.longest)
+    clocks = len(lines.relays)
     folded = LayerCost(CONTROL, CONTROL, 0, 0, 0, 0, {"clock": clocks}, clocks, 0)
-    return _joined([_with_lines(folded, lines, schedule.spec)])
+    return _joined([_with_lines(folded, lines)])
 
 
 def _unrolled(part: Part, read: StreamContract, contract: StreamContract) -> int:

@@ -63,8 +63,8 @@ class Window:
 
     @cached_property
     def excited(self) -> np.ndarray:
-        """Sum of the positive weights from each input channel of an output channel's group: int64[O, I / groups]."""
-        return np.maximum(self.weight, 0).sum(axis=(2, 3))
+        """Sum of the positive weights from each input channel to each output channel: int64[O, I]."""
+        return np.maximum(self.dense(), 0).sum(axis=(2, 3))
 
     @cached_property
     def uses(self) -> np.ndarray:

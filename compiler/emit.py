@@ -8,6 +8,7 @@ import numpy as np
 
 from compiler import control
 from compiler.cost import CONTROL, Cost, cost_of
+from compiler.fans import splits_fan_out
 from compiler.graph import GraphBuilder, NeuronGraph
 from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates, emit_turns
 from compiler.lowering.hold import emit_hold
@@ -15,6 +16,7 @@ from compiler.lowering.window import emit_window
 from compiler.network import LayeredNetwork
 from compiler.passes.insert_relays import insert_relays
 from compiler.passes.one_per_pair import one_per_pair
+from compiler.passes.split_fan_out import split_fan_out
 from compiler.passes.split_weights import split_weights
 from compiler.plan import FoldPlan
 from compiler.schedule import make_schedule
@@ -187,29 +189,25 @@ def _within_limits(graph: NeuronGraph, spec: ProcessorSpec, layers: list[str]) -
     graph = split_weights(graph, spec)
     if not spec.parallel_synapses:
         graph = one_per_pair(graph, spec.max_delay, layers)
-    graph = insert_relays(graph, spec.max_delay)
-    _check_fans(graph, spec, layers)
-    return graph
+    if spec.max_fan_out is not None:
+        if splits_fan_out(spec):
+            graph = split_fan_out(graph, spec.max_fan_out, spec.max_delay)
+        else:
+            _check_fan_out(insert_relays(graph, spec.max_delay), spec, spec.max_fan_out, layers)
+    return insert_relays(graph, spec.max_delay)
 
 
-def _check_fans(graph: NeuronGraph, spec: ProcessorSpec, layers: list[str]) -> None:
-    """Refuse neurons that more synapses reach, or leave, than the processor allows.
-
-    The parts of a thresholded sum are no spikes, so a fan-in cannot be split; a fan-out is not split either.
-    """
-    fans = (
-        ("max_fan_in", graph.target, "arrive at", "give the layer fewer inputs (prune weights, use fewer channels)"),
-        ("max_fan_out", graph.source, "leave", "fold otherwise, prune the layers that read it"),
-    )
-    for limit, ends, verb, remedy in fans:
-        fan = np.bincount(ends, minlength=len(graph.threshold))
-        neuron, allowed = int(np.argmax(fan)), getattr(spec, limit)
-        if allowed is not None and fan[neuron] > allowed:
-            unit = int((graph.layer[:neuron] == graph.layer[neuron]).sum())
-            raise ResourceError(
-                f"layer '{layers[graph.layer[neuron]]}', {ROLES[graph.role[neuron]]} {unit}: {fan[neuron]} synapses "
-                f"{verb} it, allowed {allowed} ({limit} of profile {spec.name}); {remedy}, or choose a wider profile",
-                limit=limit,
-                used=int(fan[neuron]),
-                allowed=int(allowed),
-            )
+def _check_fan_out(graph: NeuronGraph, spec: ProcessorSpec, allowed: int, layers: list[str]) -> None:
+    """Refuse neurons that more synapses leave than the processor allows, where they cannot be split."""
+    fan = np.bincount(graph.source, minlength=len(graph.threshold))
+    neuron = int(np.argmax(fan))
+    if fan[neuron] > allowed:
+        unit = int((graph.layer[:neuron] == graph.layer[neuron]).sum())
+        raise ResourceError(
+            f"layer '{layers[graph.layer[neuron]]}', {ROLES[graph.role[neuron]]} {unit}: {fan[neuron]} synapses leave "
+            f"it, allowed {allowed} (max_fan_out of profile {spec.name}), and pairs of one synapse (parallel_synapses "
+            "is false) cannot be split; fold otherwise, prune the layers that read it, or choose a wider profile",
+            limit="max_fan_out",
+            used=int(fan[neuron]),
+            allowed=allowed,
+        )

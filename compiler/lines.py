@@ -1,44 +1,44 @@
-"""What leaves every neuron, counted without emitting: its longest delay, and its proxies where pairs are single."""
+"""What leaves every neuron, counted without emitting: its longest delay, its proxies where pairs are single, its trees.
+
+Where fan-outs are limited all synapses are counted, by delay (`compiler.fans`); else the longest delay is enough.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from compiler import control
-from compiler.charges import least_delay, pieces
+from compiler.charges import pieces
+from compiler.fans import (
+    Leaving,
+    Lines,
+    delay_lines_of,
+    joined_leaving,
+    leaving_lanes,
+    leaving_picked,
+    lines_of,
+    splits_fan_out,
+)
 from compiler.lowering.window import tap_delays
+from compiler.network import INPUT
 from compiler.passes.one_per_pair import Line
 from compiler.stages import Part, Schedule, Stage, Taps
 from isa_spec.stream import StreamContract
 
 Pattern = tuple[tuple[tuple[int, int], ...], ...]
 """Taps along one axis that join a lane to another: for each part of a stage, (index into the kernel, age in slots)."""
-Leaving = tuple[Sequence[int], Sequence[np.ndarray]]
-"""Delays from one neuron, ascending, and for each the synapses onto every target: int64[n_targets]."""
-
-
-@dataclass(frozen=True, eq=False)
-class Lines:
-    """Delay lines of some neurons, before relays cut them.
-
-    Parameters
-    ----------
-    longest : int64[...], cycles
-        Longest delay that leaves each neuron, 0 where none does.
-    proxies : int64[...]
-        Proxies of each neuron; each speaks after one cycle.
-    """
-
-    longest: np.ndarray
-    proxies: np.ndarray
+Reached = tuple[Sequence[int], Sequence[np.ndarray], int]
+"""Delays from one neuron, ascending, for each the synapses onto every target: int64[n_targets]; and as many times."""
 
 
 def delay_lines(schedule: Schedule) -> list[Lines]:
     """Lines of every lane of the input and of each stage: [lane_channels, lane_rows, lane_cols]."""
     contracts = [schedule.input, *(stage.contract for stage in schedule.stages)]
+    if splits_fan_out(schedule.spec):
+        names = [f"layer '{INPUT}', input", *(f"layer '{stage.name}', {stage.role}" for stage in schedule.stages)]
+        return [lines_of(leaving_lanes(schedule, n), schedule.spec, name) for n, name in enumerate(names)]
     if not schedule.spec.parallel_synapses:
         return [_parted(schedule, carrier, contract) for carrier, contract in enumerate(contracts)]
     longest = [np.zeros((c.lane_channels, c.lane_rows, c.lane_cols), np.int64) for c in contracts]
@@ -46,8 +46,8 @@ def delay_lines(schedule: Schedule) -> list[Lines]:
         for part in stage.aligned:
             _longest_of(part, contracts[part.source], stage.contract, longest[part.source])
         for part in stage.held:
-            np.maximum(longest[part.source], 1, out=longest[part.source])
-    return [Lines(lanes, np.zeros_like(lanes)) for lanes in longest]
+            np.maximum(longest[part.source], schedule.hop, out=longest[part.source])
+    return [delay_lines_of(lanes, np.zeros_like(lanes), schedule.spec) for lanes in longest]
 
 
 def _longest_of(part: Part, read: StreamContract, wrote: StreamContract, lanes: np.ndarray) -> None:
@@ -99,7 +99,7 @@ def _parted(schedule: Schedule, carrier: int, read: StreamContract) -> Lines:
                         line.merge(reader.line(row, col))
             longest[:, np.array(rows)[:, None], cols] = line.longest()[:, None, None]
             proxies[:, np.array(rows)[:, None], cols] = line.proxies()[:, None, None]
-    return Lines(longest, proxies)
+    return delay_lines_of(longest, proxies, schedule.spec)
 
 
 def _alike(
@@ -188,108 +188,165 @@ def _dense(part: Part, copies: np.ndarray) -> np.ndarray:
     return full
 
 
+def missing_lead(schedule: Schedule) -> int:
+    """Cycles by which all delays have to be longer, so that fan-outs can be split as `Lines` of any neuron ask for.
+
+    Raises
+    ------
+    ResourceError
+        If one cannot be split at all.
+    """
+    if not splits_fan_out(schedule.spec):
+        return 0
+    lines = [*delay_lines(schedule), clock_lines(schedule)]
+    for stage in schedule.stages:
+        if stage.gated or control.lifted_by_gates(stage):
+            lines.append(gate_lines(schedule, stage))
+        lines += picked_lines(schedule, stage)
+    return max(some.short for some in lines)
+
+
 def clock_lines(schedule: Schedule) -> Lines:
     """Lines of the clocks that the schedule needs."""
     found = []
     if control.needs_phase_clock(schedule):
-        leaving: list[Leaving] = [([schedule.slot], [np.ones(1, np.int64)])]
+        reached: list[Reached] = [_ones([schedule.slot])]
         for stage in schedule.stages:
             if stage.gated:
-                leaving.append(([control.gate_delay(schedule, stage)], [np.ones(1, np.int64)]))
-            leaving.append(_charges_of(schedule, stage))
-            leaving += [_demux_charges_of(schedule, stage, part) for part in stage.held]
-        found.append(leaving)
+                rows, cols = control.row_classes(stage.contract), control.col_classes(stage.contract)
+                reached.append(_ones([control.gate_delay(schedule, stage)], len(rows) * len(cols)))
+            reached.append(_charges_of(schedule, stage))
+            reached += [_demux_charges_of(schedule, stage, part) for part in stage.held]
+        found.append(reached)
     if control.needs_frame_clock(schedule):
-        leaving = [([schedule.interval], [np.ones(1, np.int64)])]
+        reached = [_ones([schedule.interval])]
         for stage in schedule.stages:
             if stage.gated or control.lifted_by_gates(stage):
-                for rows in control.row_classes(stage.contract):
-                    leaving.append(_ones(control.row_delays(schedule, stage.contract, rows.tiles)))
+                for row in control.row_classes(stage.contract):
+                    reached.append(_ones(control.row_delays(schedule, stage.contract, row.tiles)))
             elif stage.turn:
-                leaving.append(_lifts(schedule, stage))
-            # What held layers hang on the clock is no farther than its own interval, and joins pairs but once.
-        found.append(leaving)
+                reached.append(_lifts(schedule, stage, stage.contract.lane_rows * stage.contract.lane_cols))
+            if stage.hold:
+                reached.append(_holds_of(schedule, stage))
+            for part in stage.held:
+                reached.append(_ones(control.select_delays(schedule, schedule.contract(part.source))))
+        found.append(reached)
     if control.needs_steady_clock(schedule):
-        leaving = [([1], [np.ones(1, np.int64)])]
+        reached = [_ones([1])]
         for stage in schedule.stages:
             if stage.turn:
-                hush = pieces(stage.turn.hush, schedule.spec, f"layer '{stage.name}', hush")
-                leaving.append(([least_delay(schedule.spec)] * bool(hush.any()), [hush] * bool(hush.any())))
-        found.append(leaving)
-    return _counted(schedule, found)
+                sent = [(schedule.least, stage.turn.hush, "hush")]
+                reached.append(_sent(schedule, stage, sent, stage.contract.lane_rows * stage.contract.lane_cols))
+        found.append(reached)
+    return _counted(schedule, found, "layer 'control', clock")
 
 
-def _lifts(schedule: Schedule, stage: Stage) -> Leaving:
-    """From the gate, or the frame clock, to the units of one place that take turns."""
+def _sent(schedule: Schedule, stage: Stage, sent: Sequence[tuple[int, np.ndarray, str]], times: int) -> Reached:
+    """Charges of all channels, each with its delay and its name for messages."""
+    copies: dict[int, np.ndarray] = {}
+    for delay, charge, kind in sent:
+        if charge.any():
+            copies[delay] = copies.get(delay, 0) + pieces(charge, schedule.spec, f"layer '{stage.name}', {kind}")
+    delays = sorted(copies)
+    return delays, [copies[delay] for delay in delays], times
+
+
+def _lifts(schedule: Schedule, stage: Stage, lanes: int) -> Reached:
+    """From the gate, or the frame clock, to the units of some lanes that take turns."""
     assert stage.turn is not None
-    copies = pieces(stage.turn.lift, schedule.spec, f"layer '{stage.name}', lift")
-    n_turns = stage.contract.n_turns
-    by_delay = {}
-    for number, delay in enumerate(control.lift_delays(schedule, stage).tolist()):
+    delays, n_turns = control.lift_delays(schedule, stage).tolist(), stage.contract.n_turns
+    sent = []
+    for number, delay in enumerate(delays):
         some = np.zeros(stage.contract.lane_channels, np.int64)
-        own = copies[number::n_turns]
+        own = stage.turn.lift[number::n_turns]
         some[: len(own)] = own
-        if some.any():
-            by_delay[delay] = some
-    delays = sorted(by_delay)
-    return delays, [by_delay[delay] for delay in delays]
+        sent.append((delay, some, "lift"))
+    return _sent(schedule, stage, sent, lanes)
 
 
-def _charges_of(schedule: Schedule, stage: Stage) -> Leaving:
-    """From the phase clock to a unit of each channel."""
-    what, charges = f"layer '{stage.name}'", stage.charges
-    sent: dict[int, np.ndarray] = {}
-    if charges.clear.any():
-        sent[control.clear_delay(schedule, stage)] = pieces(charges.clear, schedule.spec, f"{what}, clear")
+def _charges_of(schedule: Schedule, stage: Stage) -> Reached:
+    """From the phase clock to the units."""
+    charges = stage.charges
+    sent = [
+        (control.clear_delay(schedule, stage), charges.clear, "clear"),
+        (control.bias_delay(schedule, stage), charges.bias, "bias"),
+    ]
     if charges.preload.any():
-        sent[control.preload_delay(schedule, stage)] = pieces(charges.preload, schedule.spec, f"{what}, preload")
-    if charges.bias.any():
-        sent[control.bias_delay(schedule, stage)] = pieces(charges.bias, schedule.spec, f"{what}, bias")
-    delays = sorted(sent)
-    return delays, [sent[delay] for delay in delays]
+        sent.append((control.preload_delay(schedule, stage), charges.preload, "preload"))
+    return _sent(schedule, stage, sent, stage.contract.lane_rows * stage.contract.lane_cols)
 
 
-def _demux_charges_of(schedule: Schedule, stage: Stage, part: Part) -> Leaving:
-    """From the phase clock to a demultiplexer."""
+def _demux_charges_of(schedule: Schedule, stage: Stage, part: Part) -> Reached:
+    """From the phase clock to the demultiplexers."""
     assert stage.hold is not None
-    clear, lift = control.demux_delays(schedule, schedule.contract(part.source))
-    charges = stage.hold.demux
-    sent = [(clear, charges.clear), (lift, charges.bias)]
-    return [delay for delay, charge in sent if charge.any()], [np.ones(1, np.int64) for _, c in sent if c.any()]
+    read, charges = schedule.contract(part.source), stage.hold.demux
+    clear, lift = control.demux_delays(schedule, read)
+    return _sent(schedule, stage, [(clear, charges.clear, "clear"), (lift, charges.bias, "bias")], read.n_values)
+
+
+def _holds_of(schedule: Schedule, stage: Stage) -> Reached:
+    """From the frame clock to held units."""
+    hold = stage.hold
+    assert hold is not None
+    clear, preload, release = control.hold_delays(schedule, stage)
+    sent = [(clear, hold.clear, "clear"), (preload, hold.preload, "preload"), (release, hold.release, "release")]
+    return _sent(schedule, stage, sent, 1)
 
 
 def gate_lines(schedule: Schedule, stage: Stage) -> Lines:
     """Lines of a layer's gates: of each row gate, then of its gates."""
     contract = stage.contract
-    if stage.turn:
-        onto_units = _lifts(schedule, stage)
-    else:
-        inhibit = pieces(stage.charges.inhibit, schedule.spec, f"layer '{stage.name}', inhibit")
-        onto_units = ([least_delay(schedule.spec)], [inhibit])
-    found: list[list[Leaving]] = []
-    for _ in control.row_classes(contract):
+    found: list[list[Reached]] = []
+    for row in control.row_classes(contract):
         cols = control.col_classes(contract)
-        found.append([_ones(control.tile_delays(contract, col.tiles)) for col in cols])
-        found += [[onto_units]] * len(cols)
-    return _counted(schedule, found)
+        found.append([_ones(control.tile_delays(schedule, contract, col.tiles)) for col in cols])
+        for col in cols:
+            lanes = (row.last - row.first) * (col.last - col.first)
+            inhibit = [(schedule.least, stage.charges.inhibit, "inhibit")]
+            lifts = stage.turn is not None
+            found.append([_lifts(schedule, stage, lanes) if lifts else _sent(schedule, stage, inhibit, lanes)])
+    return _counted(schedule, found, f"layer '{stage.name}', gate")
 
 
-def _ones(delays: np.ndarray) -> Leaving:
-    """One synapse for each delay, onto one target."""
-    return sorted(delays.tolist()), [np.ones(1, np.int64)] * len(delays)
-
-
-def _counted(schedule: Schedule, found: list[list[Leaving]]) -> Lines:
-    """Lines of neurons of which it is known what leaves each."""
+def picked_lines(schedule: Schedule, stage: Stage) -> list[Lines]:
+    """Lines of the select neurons and the demultiplexers of a held layer."""
     lines = []
-    for leaving in found:
+    for part in stage.held:
+        for role, leaving in zip(("select", "demux"), leaving_picked(schedule, stage, part), strict=True):
+            lines.append(lines_of(leaving, schedule.spec, f"layer '{stage.name}', {role}"))
+    return lines
+
+
+def _ones(delays: Sequence[int] | np.ndarray, times: int = 1) -> Reached:
+    """One synapse for each delay, onto one target."""
+    return sorted(np.asarray(delays).ravel().tolist()), [np.ones(1, np.int64)] * np.size(delays), times
+
+
+def _counted(schedule: Schedule, found: list[list[Reached]], what: str) -> Lines:
+    """Lines of neurons of which it is known what leaves each."""
+    if splits_fan_out(schedule.spec):
+        return lines_of(_leaving(found), schedule.spec, what)
+    lines = []
+    for reached in found:
         line = Line(1, schedule.spec.max_delay)
-        for delays, copies in leaving:
+        for delays, copies, _ in reached:
             line.add(delays, [some[:, None] for some in copies])
         lines.append(line)
     parted = not schedule.spec.parallel_synapses
-    longest = [max([0, *(max(delays, default=0) for delays, _ in leaving)]) for leaving in found]
-    return Lines(
+    longest = [max([0, *(max(delays, default=0) for delays, _, _ in reached)]) for reached in found]
+    return delay_lines_of(
         np.array([int(line.longest()[0]) for line in lines] if parted else longest, np.int64),
         np.array([int(line.proxies()[0]) * parted for line in lines], np.int64),
+        schedule.spec,
     )
+
+
+def _leaving(found: list[list[Reached]]) -> Leaving:
+    counted = [
+        (neuron, delay, times * int(some.sum()))
+        for neuron, reached in enumerate(found)
+        for delays, copies, times in reached
+        for delay, some in zip(delays, copies, strict=True)
+    ]
+    neuron, delay, count = np.array(counted, np.int64).reshape(-1, 3).T
+    return joined_leaving(len(found), [(neuron, delay, count)])

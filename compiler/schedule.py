@@ -10,14 +10,17 @@ import numpy as np
 from compiler.axis import Axis
 from compiler.charges import Charges, clearing_way, layer_charges, least_delay, no_charges
 from compiler.drive import each_channel
+from compiler.fans import check_fan_in
 from compiler.geometry import Geometry, make_geometry
 from compiler.hold import FROM_STREAM, HoldCharges, hold_charges
+from compiler.lines import missing_lead
 from compiler.network import LayeredNetwork
 from compiler.pitches import Pitch, find_pitches
 from compiler.plan import FoldPlan
 from compiler.stages import Part, Schedule, Stage, Taps
 from compiler.starts import earliest_start, starts_of, stream_extent
-from compiler.turns import TurnCharges, Turns, fill_turns, find_turns, followed, shared_channels, turn_charges
+from compiler.turn_search import fill_turns, find_turns
+from compiler.turns import TurnCharges, Turns, followed, shared_channels, turn_charges
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
@@ -37,7 +40,8 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     ScheduleError
         If a tile is not legal.
     ResourceError
-        If a unit cannot be held on the processor, or it cannot clear potentials as the plan wants.
+        If a unit cannot be held on the processor, or it cannot clear potentials as the plan wants, or too many
+        synapses arrive at a unit.
     """
     geometry = make_geometry(network, plan)
     pitches, frame_pitch = find_pitches(geometry)
@@ -66,43 +70,51 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         for number in range(1, len(parts))
     ]
     charges = [_of_phase_clock(*three) for three in zip(charges, holds, takes, strict=True)]
-    starts = starts_of(geometry, parts, pitches, holds, turns, slot, spec)
-    late = max(
-        0,
-        *(
-            earliest_start(read, charge, turn is not None, slot, spec, plan) - start
-            for read, charge, turn, start in zip(parts[1:], charges, takes, starts[1:], strict=True)
-        ),
-    )
-    for read, hold in zip(parts[1:], holds, strict=True):
-        if hold:  # select neurons and demultiplexers wake up as gates do
-            late = max(late, *(2 - starts[part.source] for part in read))
-    if any(part.inhibit.any() for part in charges) or any(takes):
-        late = max(late, least_delay(spec))  # gates hold one cycle later; data must not come before
-    contracts = [
-        StreamContract(
-            *carrier.shape, *carrier.tile, start + late, slot, *pitch, slot * frame_pitch, turn, carrier.levels
+
+    def timed(lead: int) -> Schedule:
+        starts = starts_of(geometry, parts, pitches, holds, turns, slot, spec, lead)
+        late = max(
+            0,
+            *(
+                earliest_start(read, charge, turn is not None, slot, spec, plan, lead) - start
+                for read, charge, turn, start in zip(parts[1:], charges, takes, starts[1:], strict=True)
+            ),
         )
-        for carrier, start, pitch, turn in zip(geometry.carriers, starts, pitches, turns, strict=True)
-    ]
-    stages = tuple(
-        Stage(
-            name=carrier.name,
-            role="unit" if carrier.serialises is None else "serialiser",
-            parts=read,
-            charges=charge,
-            gated=bool(charge.inhibit.any()),  # a layer that never fires anyway has nothing to be kept from
-            contract=contract,
-            hold=hold,
-            turn=turn,
+        for read, hold in zip(parts[1:], holds, strict=True):
+            if hold:  # select neurons and demultiplexers wake up as gates do
+                late = max(late, *(2 + lead - starts[part.source] for part in read))
+        if any(part.inhibit.any() for part in charges) or any(takes):
+            late = max(late, least_delay(spec) + lead)  # gates hold a hop later; data must not come before
+        contracts = [
+            StreamContract(
+                *carrier.shape, *carrier.tile, start + late, slot, *pitch, slot * frame_pitch, turn, carrier.levels
+            )
+            for carrier, start, pitch, turn in zip(geometry.carriers, starts, pitches, turns, strict=True)
+        ]
+        stages = tuple(
+            Stage(
+                name=carrier.name,
+                role="unit" if carrier.serialises is None else "serialiser",
+                parts=read,
+                charges=charge,
+                gated=bool(charge.inhibit.any()),  # a layer that never fires anyway has nothing to be kept from
+                contract=contract,
+                hold=hold,
+                turn=turn,
+            )
+            for carrier, read, charge, contract, hold, turn in zip(
+                geometry.carriers[1:], parts[1:], charges, contracts[1:], holds, takes, strict=True
+            )
         )
-        for carrier, read, charge, contract, hold, turn in zip(
-            geometry.carriers[1:], parts[1:], charges, contracts[1:], holds, takes, strict=True
-        )
-    )
-    for stage in stages:
-        _check_held(stage, contracts)
-    return Schedule(network, spec, plan, contracts[0], stages, geometry.read, geometry.home)
+        for stage in stages:
+            _check_held(stage, contracts, lead)
+        return Schedule(network, spec, plan, contracts[0], stages, geometry.read, geometry.home, lead)
+
+    schedule = timed(0)
+    while missing := missing_lead(schedule):
+        schedule = timed(schedule.lead + missing)
+    check_fan_in(schedule)
+    return schedule
 
 
 def fill_channels(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan, stretch: int = 1) -> FoldPlan:
@@ -185,11 +197,11 @@ def _slot(
     return least if plan.slot is None else plan.slot
 
 
-def _check_held(stage: Stage, contracts: list[StreamContract]) -> None:
+def _check_held(stage: Stage, contracts: list[StreamContract], lead: int) -> None:
     """Refuse to hold what the next frame's first values would already disturb."""
     if not stage.held:
         return
-    first = min(contracts[part.source].start for part in stage.held) + FROM_STREAM
+    first = min(contracts[part.source].start for part in stage.held) + FROM_STREAM * (1 + lead)
     if stage.contract.start > first + stage.contract.interval - 2:
         raise ScheduleError(
             f"layer '{stage.name}' cannot be held: its frame takes {stage.contract.start - first + 2} cycles to come, "

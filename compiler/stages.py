@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.charges import Charges, clearing_way
+from compiler.charges import Charges, clearing_way, least_delay
 from compiler.drive import Window
 from compiler.hold import HoldCharges
 from compiler.network import LayeredNetwork
@@ -114,6 +114,8 @@ class Schedule:
     stages : tuple of Stage
     read, home : dict of str to int
         As in `Geometry`.
+    lead : int, cycles
+        How much longer all delays are than they need be, so that fan-outs can be split.
     """
 
     network: LayeredNetwork
@@ -123,6 +125,7 @@ class Schedule:
     stages: tuple[Stage, ...]
     read: dict[str, int]
     home: dict[str, int]
+    lead: int = 0
 
     def contract(self, carrier: int) -> StreamContract:
         """Contract of the input (0) or of stage ``carrier - 1``."""
@@ -137,6 +140,16 @@ class Schedule:
     def clearing(self) -> str:
         """How potentials are cleared: ``floor``, ``leak`` or ``force``."""
         return clearing_way(self.plan.clearing, self.spec)
+
+    @property
+    def hop(self) -> int:
+        """Shortest delay, in cycles."""
+        return 1 + self.lead
+
+    @property
+    def least(self) -> int:
+        """Shortest delay from clocks and gates to units, in cycles."""
+        return least_delay(self.spec) + self.lead
 
     @property
     def slot(self) -> int:

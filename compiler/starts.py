@@ -27,17 +27,19 @@ def starts_of(
     turns: list[Turns],
     slot: int,
     spec: ProcessorSpec,
+    lead: int,
 ) -> list[int]:
     """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0.
 
-    Two where that value comes over several synapses of one pair and the processor allows one: a proxy takes a cycle.
+    Two where that value comes over several synapses of one pair and the processor allows one: a proxy takes a cycle;
+    and later by ``lead`` than that.
     """
     starts = [0]
     for number, (read, hold) in enumerate(zip(parts[1:], holds, strict=True), start=1):
         if hold:
             extents = [stream_extent(geometry.carriers[part.source], pitches[part.source]) for part in read]
             last = max(starts[part.source] + slot * extent for part, extent in zip(read, extents, strict=True))
-            starts.append(last + FROM_STREAM)
+            starts.append(last + FROM_STREAM * (1 + lead))
             continue
         ready = []
         for part in read:
@@ -45,7 +47,7 @@ def starts_of(
             counted = part.levels - geometry.carriers[number].levels
             taps = slot * (_latest(part.rows) + _latest(part.cols))
             ready.append(starts[part.source] + turn + counted + taps)
-        starts.append(max(ready) + (2 if _several(read, spec) else 1))
+        starts.append(max(ready) + lead + (2 if _several(read, spec) else 1))
     return starts
 
 
@@ -63,7 +65,7 @@ def _latest(taps: Taps) -> int:
 
 
 def earliest_start(
-    read: tuple[Part, ...], charges: Charges, turns: bool, slot: int, spec: ProcessorSpec, plan: FoldPlan
+    read: tuple[Part, ...], charges: Charges, turns: bool, slot: int, spec: ProcessorSpec, plan: FoldPlan, lead: int
 ) -> int:
     """First cycle in which a stage may be evaluated when the clocks start in cycle 0.
 
@@ -76,13 +78,15 @@ def earliest_start(
     slot : int, cycles
     spec : ProcessorSpec
     plan : FoldPlan
+    lead : int, cycles
+        As in `Schedule`.
     """
-    least = least_delay(spec)
+    hop, least = 1 + lead, least_delay(spec) + lead
     earliest = least if charges.bias.any() else 1
     if turns or charges.inhibit.any():
-        earliest = 2 + least  # from frame clock to row gate and gate, one cycle each, and on to the units
+        earliest = 2 * hop + least  # from frame clock to row gate and gate, and on to the units
     lifted = clearing_way(plan.clearing, spec) == "floor" and spec.potential_floor and np.any(charges.clear)
     if lifted or any(part.levels > 1 for part in read):
         # Cleared once before the first bias, which lifts it from the floor, or the first preload.
-        earliest = max(2 + least, least + slot - 1)
+        earliest = max(2 * hop + least, least + slot - 1)
     return earliest

@@ -23,7 +23,8 @@ def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]],
         ``.svg``, ``.png`` or ``.pdf``.
     title : str
     folds : sequence of dict
-        ``unroll``, ``interval`` (cycles), ``neurons`` and ``synapses`` of each.
+        ``unroll``, ``channels`` (empty where every channel has neurons of its own), ``interval`` (cycles), ``neurons``
+        and ``synapses`` of each.
     reference : dict
         ``nonzero_parameters``, ``unrolled_neurons`` and ``unrolled_synapses``.
 
@@ -45,9 +46,14 @@ def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]],
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     ordered = sorted(folds, key=lambda fold: (fold["interval"], fold["synapses"]))
-    cycles = [fold["interval"] for fold in ordered]
     for name, colour, marker in (("synapses", SYNAPSES, "o"), ("neurons", NEURONS, "s")):
-        axes.plot(cycles, [fold[name] for fold in ordered], marker, color=colour, label=name, ms=6, zorder=3)
+        for some, fill, words in (
+            ([fold for fold in ordered if not fold["channels"]], colour, name),
+            ([fold for fold in ordered if fold["channels"]], "white", f"{name}, channels in turns"),
+        ):
+            points = [fold["interval"] for fold in some], [fold[name] for fold in some]
+            if some:
+                axes.plot(*points, marker, color=colour, mfc=fill, label=words, ms=5.5, mew=1.2, zorder=3)
         front = _falling([(fold["interval"], fold[name]) for fold in ordered])
         axes.step(*zip(*front, strict=True), where="post", color=colour, lw=1.2, alpha=0.6, zorder=2)
     for value, words, lift in (
@@ -76,7 +82,7 @@ def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]],
             fontsize=8,
             color=NEURONS,
         )
-    axes.set(xscale="log", yscale="log", xlabel="cycles per frame", title=f"{title}: what each unroll costs")
+    axes.set(xscale="log", yscale="log", xlabel="cycles per frame", title=f"{title}: what each fold costs")
     low = min(fold["neurons"] for fold in ordered)
     axes.set_ylim(low / 2.2, max(reference["unrolled_synapses"], *(fold["synapses"] for fold in ordered)) * 2)
     axes.grid(which="major", color="#e5e7eb", lw=0.6)
@@ -102,12 +108,10 @@ def _falling(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _apart(folds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Folds whose labels do not run into each other: the cheapest of each stretch of the time axis."""
+    """Folds whose labels do not run into each other: in each stretch of the time axis the fastest of fewest neurons."""
     kept: list[Mapping[str, Any]] = []
-    for fold in folds:
+    for fold in sorted(folds, key=lambda fold: (fold["interval"], fold["neurons"])):
         if kept and fold["interval"] < kept[-1]["interval"] * 1.35:
             continue
         kept.append(fold)
-    if folds and kept[-1] is not folds[-1]:
-        kept[-1] = folds[-1]
     return kept

@@ -8,6 +8,7 @@ import numpy as np
 
 from compiler.charges import ways_to_clear
 from compiler.geometry import make_geometry
+from compiler.graph import NeuronGraph
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
 from compiler.network import INPUT, LayeredNetwork
 from compiler.pitches import find_pitches
@@ -17,6 +18,33 @@ from isa_spec.coding import largest_value
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.image import ROLES, ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
+
+
+def small_network(size: int) -> LayeredNetwork:
+    """Convolutions, pooling and a dense layer; weights up to ``size`` and thresholds of either sign up to it."""
+    rng = np.random.default_rng(3)
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.integers(-size, size + 1, shape)
+
+    def thresholds(units: int) -> np.ndarray:
+        return rng.integers(-2, size + 1, units)
+
+    layers = (
+        Conv2d("conv1", ("input",), weights(3, 1, 3, 3), thresholds(3), padding=((1, 1), (1, 1))),
+        Pool2d("pool1", ("conv1",), "maxpool2d", (2, 2), (2, 2)),
+        Conv2d("conv2", ("pool1",), weights(4, 3, 2, 2), thresholds(4)),
+        Flatten("flatten", ("conv2",)),
+        Dense("fc", ("flatten",), weights(5, 36), thresholds(5)),
+    )
+    return LayeredNetwork("small", (1, 8, 8), layers, {"kind": "binary", "threshold": 1}, {"kind": "spikes"})
+
+
+def graph_of(n_neurons: int, synapses: list[tuple[int, int, int, int]]) -> NeuronGraph:
+    """Units of one layer with threshold 1, and synapses (source, target, weight, delay) between them."""
+    source, target, weight, delay = np.array(synapses, np.int64).reshape(-1, 4).T
+    nothing = np.zeros(n_neurons, np.int64)
+    return NeuronGraph(nothing + 1, nothing.astype(np.uint8), nothing.astype(np.int16), source, target, weight, delay)
 
 
 def random_network(rng: np.random.Generator) -> LayeredNetwork:
@@ -137,7 +165,7 @@ def random_thresholds(rng: np.random.Generator, weight: np.ndarray) -> np.ndarra
 
 
 def random_spec(rng: np.random.Generator) -> ProcessorSpec:
-    """A processor that can fold: delay, weight range, floor, leak and synapses per pair vary."""
+    """A processor that can fold: delay, weight range, floor, leak, synapses per pair and fan-out vary."""
     spec = load_profile("research")
     max_delay = rng.choice([0, 0, 1, 2, 3, 7, 15, 15, 63])
     width = rng.choice([0, 0, 3, 15])
@@ -153,6 +181,9 @@ def random_spec(rng: np.random.Generator) -> ProcessorSpec:
         changes["leak"] = "all"
     if rng.random() < 0.25:
         changes["parallel_synapses"] = False
+    own = rng.spawn(1)[0]
+    if own.random() < 0.15 and "parallel_synapses" not in changes:
+        changes["max_fan_out"] = int(own.integers(3, 41))
     return replace(spec, **changes)
 
 

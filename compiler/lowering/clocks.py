@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from compiler import control
-from compiler.charges import least_delay
 from compiler.graph import GraphBuilder
 from compiler.stages import Schedule, Stage
 
@@ -45,9 +44,9 @@ def emit_gates(
         for cols in control.col_classes(contract):
             gate = builder.neurons(layer, "gate", np.ones(1))
             builder.synapses(phase_clock, gate, 1, control.gate_delay(schedule, stage))
-            builder.synapses(row_gate, gate, -1, control.tile_delays(contract, cols.tiles))
+            builder.synapses(row_gate, gate, -1, control.tile_delays(schedule, contract, cols.tiles))
             held = by_lane[:, rows.first : rows.last, cols.first : cols.last]
-            builder.synapses(gate, held, stage.charges.inhibit[:, None, None], least_delay(schedule.spec))
+            builder.synapses(gate, held, stage.charges.inhibit[:, None, None], schedule.least)
 
 
 def emit_turns(
@@ -63,7 +62,7 @@ def emit_turns(
     contract, turn = stage.contract, stage.turn
     assert turn is not None
     by_lane = units.reshape(contract.lane_channels, contract.lane_rows, contract.lane_cols)
-    builder.synapses(steady_clock, by_lane, turn.hush[:, None, None], least_delay(schedule.spec))
+    builder.synapses(steady_clock, by_lane, turn.hush[:, None, None], schedule.least)
     channel = np.arange(contract.channels)
     neuron, lift = channel // contract.n_turns, turn.lift[:, None, None]
     delay = control.lift_delays(schedule, stage)[channel % contract.n_turns][:, None, None]
@@ -75,5 +74,5 @@ def emit_turns(
         builder.synapses(frame_clock, row_gate, 1, control.row_delays(schedule, contract, rows.tiles))
         for cols in control.col_classes(contract):
             gate = builder.neurons(layer, "gate", np.ones(1))
-            builder.synapses(row_gate, gate, 1, control.tile_delays(contract, cols.tiles))
+            builder.synapses(row_gate, gate, 1, control.tile_delays(schedule, contract, cols.tiles))
             builder.synapses(gate, by_lane[neuron, rows.first : rows.last, cols.first : cols.last], lift, delay)

@@ -47,13 +47,13 @@ def emit_hold(
         select = builder.neurons(layer, "select", np.ones(read.tile_rows * read.tile_cols))
         builder.synapses(frame_clock, select, 1, control.select_delays(schedule, read).ravel())
         demux = builder.neurons(layer, "demux", np.full(read.n_values, hold.demux.threshold[0]))
-        builder.synapses(lanes[part.source][read.lanes().ravel()], demux, 1, 1)
-        builder.synapses(select[_tile_of_values(read).ravel()], demux, 1, 1)
+        builder.synapses(lanes[part.source][read.lanes().ravel()], demux, 1, schedule.hop)
+        builder.synapses(select[tile_of_values(read).ravel()], demux, 1, schedule.hop)
         clear, lift = control.demux_delays(schedule, read)
         builder.synapses(phase_clock, demux, hold.demux.clear[0], clear)
         builder.synapses(phase_clock, demux, hold.demux.bias[0], lift)
         out, value, weight = held_weights(part, read)
-        builder.synapses(demux[value], units[out], weight, 1)
+        builder.synapses(demux[value], units[out], weight, schedule.hop)
 
 
 def held_weights(part: Part, read: StreamContract) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -66,7 +66,7 @@ def held_weights(part: Part, read: StreamContract) -> tuple[np.ndarray, np.ndarr
     return out[real], value[real], weight[real]
 
 
-def _tile_of_values(read: StreamContract) -> np.ndarray:
+def tile_of_values(read: StreamContract) -> np.ndarray:
     """Tile of every value, counted row by row: int64[C, H, W]."""
     _, row, col = np.ogrid[: read.channels, : read.height, : read.width]
     tile = (row // read.unroll_h) * read.tile_cols + col // read.unroll_w

@@ -39,7 +39,7 @@ def test_illegal_unroll_lists_the_legal_ones(case, capsys, unroll):
         ("max_neurons = 10", ["neurons, allowed 10 (max_neurons of profile small)", "fold more"]),
         ("max_synapses = 50", ["synapses, allowed 50 (max_synapses of profile small)", "fold more"]),
         ("max_fan_in = 8", ["layer 'conv2', unit 0", "arrive at it, allowed 8 (max_fan_in of profile small)", "prune"]),
-        ("max_fan_out = 9", ["layer 'input', input 0", "leave it, allowed 9 (max_fan_out of profile small)", "prune"]),
+        ("max_fan_out = 1", ["layer 'input', input 0", "leave it, allowed 1 (max_fan_out of profile small)", "prune"]),
         ("weight_min = 0", ["weight", "allowed 0..", "(weight_min of profile small", "requantise"]),
         ("threshold_max = 1", ["threshold", "(threshold_max of profile small)", "wider profile"]),
         (

@@ -101,3 +101,15 @@ def test_what_cannot_be():
     for levels in (0, 256, "3", True):
         with pytest.raises(FormatError, match=r"levels = .*, allowed: an integer in 1\.\.255"):
             network_of(levels)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("slot", [3, 4, 8])
+@pytest.mark.parametrize("floor", [None, -500])
+def test_gates_inhibit_no_earlier_than_releases_make_up_for_it(floor, slot):
+    """A forced fire would not reach the threshold from so low, and what is left would be in the first frame's sums."""
+    conv = Conv2d("conv", ("input",), np.ones((1, 1, 1, 2), np.int64), np.array([1]))
+    network = LayeredNetwork("n", (1, 1, 4), (conv,), {"kind": "count", "levels": 2}, {"kind": "spikes"})
+    spec = load_profile("research").__class__.from_dict({**RESEARCH.to_dict(), "potential_floor": floor}, "test")
+    image = compile_network(network, spec, FoldPlan((1, 1), gate=True, clearing="force", slot=slot))
+    assert neuroproc.verify(network, image, np.zeros((2, 1, 1, 4), np.uint8)).exact

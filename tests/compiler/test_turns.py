@@ -143,7 +143,7 @@ def test_nothing_stray_arrives_when_a_channel_is_evaluated():
         network, spec, plan, _ = random_case(seed, 1)
         if not plan.channels:
             continue
-        spec = replace(spec, max_delay=None, parallel_synapses=True)
+        spec = replace(spec, max_delay=None, max_fan_out=None, parallel_synapses=True)
         schedule = make_schedule(network, spec, plan)
         image = emit(schedule, cost_of(schedule))
         for stage in schedule.stages:

@@ -31,7 +31,8 @@ def test_table_of_any_folds(monkeypatch, capsys):
     status, out, err = folds(monkeypatch, capsys, "--profile", "np8", "--unroll", "2x2", "1x1")
     assert (status, err) == (0, "")
     rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
-    assert rows == ["unroll", "plain conversion", "2x2", "1x1"]
+    turns = ", channels in turns"
+    assert rows == ["unroll", "plain conversion", "2x2", f"2x2{turns}", "1x1", f"1x1{turns}"]
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])
