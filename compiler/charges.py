@@ -202,7 +202,8 @@ def _counting_charges(
     if clearing == "floor":
         clear = rest - threshold + 1
     else:
-        lowest = negative if floor is None else np.maximum(negative, floor)
+        # The first inhibition may come before there is a release that it takes back.
+        lowest = negative + inhibit if floor is None else np.maximum(negative + inhibit, floor)
         clear = threshold - lowest - negative
     return Charges(threshold, release, clear, inhibit, preload)
 

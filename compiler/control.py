@@ -80,13 +80,7 @@ def preload_delay(schedule: Schedule, stage: Stage) -> int:
 
 
 def gate_delay(schedule: Schedule, stage: Stage) -> int:
-    """From the phase clock to a gate, to inhibit before anything can fire.
-
-    Units that gather counted values are silent without their release: there the two come together from the first on,
-    for nothing would make up for an inhibition alone.
-    """
-    if stage.levels > 1:
-        return bias_delay(schedule, stage) - schedule.least
+    """From the phase clock to a gate, to inhibit before anything can fire."""
     return phase_delay(stage.contract.start - schedule.least, stage.contract.slot, schedule.hop)
 
 

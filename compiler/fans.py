@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -108,19 +109,18 @@ def lines_of(leaving: Leaving, spec: ProcessorSpec, what: str) -> Lines:
             allowed=1,
         )
     begins, ends = (np.searchsorted(leaving.neuron, crowded, side) for side in ("left", "right"))
-    alike: dict[bytes, tuple[int, int, int]] = {}
     for neuron, begin, end in zip(crowded.tolist(), begins.tolist(), ends.tolist(), strict=True):
         delay, count = leaving.delay[begin:end], leaving.count[begin:end]
-        key = delay.tobytes() + count.tobytes()
-        if key not in alike:
-            alike[key] = _measured(np.repeat(delay, count), most, spec.max_delay)
-        relays[neuron], storage[neuron], missing = alike[key]
+        measured = _measured(delay.tobytes(), count.tobytes(), most, spec.max_delay)
+        relays[neuron], storage[neuron], missing = measured
         short = max(short, missing)
     return Lines(relays, plain.proxies, storage, short)
 
 
-def _measured(due: np.ndarray, most: int, max_delay: int | None) -> tuple[int, int, int]:
-    """Relays of a tree, its longest delays, summed, and the cycles that it is short of."""
+@lru_cache(maxsize=1 << 16)
+def _measured(delay: bytes, count: bytes, most: int, max_delay: int | None) -> tuple[int, int, int]:
+    """Relays of a tree, its longest delays, summed, and the cycles that it is short of; neurons alike share it."""
+    due = np.repeat(np.frombuffer(delay, np.int64), np.frombuffer(count, np.int64))
     tree = fan_tree(due.tolist(), most, max_delay)
     longest = np.zeros(len(tree.fires) + 1, np.int64)  # the neuron itself is the last, -1
     np.maximum.at(longest, tree.speaker, tree.delays(due))

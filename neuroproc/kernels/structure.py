@@ -162,9 +162,9 @@ def _pools(source: np.ndarray, into: np.ndarray, n_numbers: int, n_blocks: int, 
     kept = np.repeat(first[begins] - row_first[:-1], n_rows[begins]) + np.arange(row_first[-1])
     delay, block = np.divmod(into[kept], n_blocks)
     place = delay * stride + block * BLOCK
-    # How far the blocks from each one on lie next to each other, in the same pool.
+    # How far the blocks from each one on lie next to each other, in the same pool and cycle: cycles may wrap around.
     last = np.ones(len(place), bool)
-    last[:-1] = place[1:] != place[:-1] + BLOCK
+    last[:-1] = (place[1:] != place[:-1] + BLOCK) | (delay[1:] != delay[:-1])
     last[row_first[1:][n_rows[begins] > 0] - 1] = True
     ends_of_runs = np.flatnonzero(last)
     rows = np.arange(len(place))

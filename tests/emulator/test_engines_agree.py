@@ -60,6 +60,27 @@ def test_dense_image(family: str) -> None:
     assert compare(image, rng, [3, 30, 30]) > 100
 
 
+@pytest.mark.parametrize("n_neurons", [19, 32, 64, 128])
+@pytest.mark.parametrize("longest", [1, 2, 3, 7])
+def test_rows_of_every_delay(n_neurons: int, longest: int) -> None:
+    """Rows of one delay lie beside those of the next in the ring, whose end wraps around."""
+    rng = np.random.default_rng([n_neurons, longest])
+    source, target, delay = (axis.ravel() for axis in np.indices((n_neurons, n_neurons, longest)))
+    weight = rng.integers(-3, 3, len(source))
+    used = weight != 0
+    image = build_image(
+        family_spec("floor 0"),
+        rng.integers(1, 9, n_neurons),
+        source[used],
+        target[used],
+        weight[used],
+        delay[used] + 1,
+        [Port(f"in{n}", n) for n in range(n_neurons)],
+        [Port(f"out{n}", n) for n in range(n_neurons)],
+    )
+    assert compare(image, rng, [1, 5, 9, 30, 30]) > 100
+
+
 @given(st.integers(0, 2**32 - 1), st.sampled_from(ALL_FAMILIES), st.lists(st.integers(0, 25), max_size=6))
 @settings(max_examples=150, deadline=None)
 def test_any_image(seed: int, family: str, stretches: list[int]) -> None:
