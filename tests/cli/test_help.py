@@ -76,7 +76,7 @@ def test_the_demo_says_how_to_do_it_by_hand(workplace, capsys):
     assert [line.split()[1] for line in commands] == ["compile", "count", "classify", "verify"]
     outputs = [call(capsys, *shlex.split(line)[1:]) for line in commands]
     assert [output.status for output in outputs] == [0, 0, 0, 0]
-    row = next(line for line in shown.out.splitlines() if line.startswith("1x1 ")).split()
+    row = next(line for line in shown.out.splitlines() if line.startswith("1x1 in turns ")).split()[2:]
     image = neuroproc.load_image("digits.npi")
     assert row[1:5] == [f"{n:,}" for n in (image.n_neurons, image.n_synapses, image.interval, image.latency)]
     assert f"accuracy {row[5]}" in outputs[2].out
@@ -88,6 +88,11 @@ def test_the_demo_for_machines(workplace, capsys):
     results = json.loads(call(capsys, "demo", "--json").out)
     assert all(result["different"] == 0 for result in results)
     assert len({result["accuracy"] for result in results}) == 1
+    *results, turns = results
+    assert not any(result["channels"] for result in results)
+    assert turns["channels"]
+    assert turns["interval"] == results[-1]["interval"]
+    assert turns["neurons"] < results[-1]["neurons"] / 2
     synapses = [result["synapses"] for result in results]
     assert synapses == sorted(synapses, reverse=True)
     assert np.all(np.diff([result["interval"] for result in results]) > 0)
