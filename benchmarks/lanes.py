@@ -18,8 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from benchmarks.workloads import WORKLOADS, Workload
 
+from benchmarks.workloads import WORKLOADS, Workload
 from neuroproc.kernels.lanes import LaneBatch
 from neuroproc.kernels.lanes_vectors import LANES
 
