@@ -9,20 +9,20 @@ prints the table that the constants below are from: frames per second on one cor
 how much longer than the faster engine the one takes that is chosen here.
 
     network, unroll           synapses  cycles/frame   carry    event    batch   lost
-    digits, 8x8                 21,104             2   22.8%  136,283  480,597     0%
-    digits, 8x1                  9,950            18   15.1%   56,992  199,081     0%
-    digits, 2x2                  7,282            50   20.6%   33,697  118,605     0%
-    digits, 1x1                  7,087           162   14.0%   18,003   60,444     0%
-    lenet, 28x28               986,483             2   22.5%    8,671   31,300     0%
-    lenet, 28x1                164,691            56   20.4%    3,103    4,579     0%
-    lenet, 4x4                 117,123            98   17.8%    2,607    3,855     0%
-    lenet, 1x1                  78,687         1,568   18.4%      278      340     0%
-    dense 128, 28x28           118,283             2    8.6%   39,058  164,846     0%
-    dense 128, 28x1            118,283            56    8.7%   25,065   14,041     0%
-    dense 1024, 28x28        1,863,691             2   11.0%   12,212   11,930     0%
-    dense 1024, 28x1         1,863,691            56   11.0%    1,824      460     0%
-    convolution, 28x1          736,651            56    7.8%    3,179    1,318     0%
-    convolution, 4x4           619,019            98    6.3%    2,198    1,068     0%
+    digits, 8x8                 21,104             2   22.8%  134,388  503,883     0%
+    digits, 8x1                  9,950            18   15.1%   91,704  268,826     0%
+    digits, 2x2                  7,282            50   20.6%   51,903  168,895     0%
+    digits, 1x1                  7,087           162   14.0%   23,742   62,329     0%
+    lenet, 28x28               986,483             2   22.5%   12,488   33,539     0%
+    lenet, 28x1                164,691            56   20.4%    6,882    9,743     0%
+    lenet, 4x4                 117,123            98   17.8%    5,840    8,033     0%
+    lenet, 1x1                  78,687         1,568   18.4%      539      554     0%
+    dense 128, 28x28           118,283             2    8.6%   38,656  194,789     0%
+    dense 128, 28x1            118,283            56    8.7%   26,393   14,541     0%
+    dense 1024, 28x28        1,863,691             2   11.0%   34,880   17,425     0%
+    dense 1024, 28x1         1,863,691            56   11.0%    3,029      734     0%
+    convolution, 28x1          736,651            56    7.8%    4,830    1,958     0%
+    convolution, 4x4           619,019            98    6.3%    2,330    1,110     0%
 """
 
 from __future__ import annotations
