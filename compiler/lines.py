@@ -21,7 +21,7 @@ from compiler.fans import (
     lines_of,
     splits_fan_out,
 )
-from compiler.lowering.window import tap_delays
+from compiler.lowering.window import first_delay, tap_delays
 from compiler.network import INPUT
 from compiler.passes.one_per_pair import Line
 from compiler.stages import Part, Schedule, Stage, Taps
@@ -139,7 +139,7 @@ class _Reader:
             copies: dict[int, np.ndarray] = {}
             for number, (row_taps, col_taps) in enumerate(zip(rows, cols, strict=True)):
                 part = self.parts[number]
-                first = self._wrote.start - self._read.start - (self._read.levels - self._wrote.levels)
+                first = first_delay(self._read, self._wrote)
                 for k_h, row_age in row_taps:
                     for k_w, col_age in col_taps:
                         delay = first - self._read.slot * (row_age + col_age)

@@ -118,7 +118,7 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
 
 
 def fill_channels(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan, stretch: int = 1) -> FoldPlan:
-    """The plan with channels on as few neurons as idle time has room for, layer by layer from the first.
+    """The plan with channels on few neurons, as idle time has room for them (`compiler.turn_search.fill_turns`).
 
     Parameters
     ----------

@@ -59,5 +59,9 @@ def tap_delays(part: Part, read: StreamContract, wrote: StreamContract) -> np.nd
 
     Between channels in their first turns; a counted value arrives with its last spike when the units are evaluated.
     """
-    counted = read.levels - wrote.levels
-    return wrote.start - read.start - counted - read.slot * (part.rows.age[:, None] + part.cols.age)
+    return first_delay(read, wrote) - read.slot * (part.rows.age[:, None] + part.cols.age)
+
+
+def first_delay(read: StreamContract, wrote: StreamContract) -> int:
+    """Delay from the first tile of a map to that of a layer that reads it, in cycles."""
+    return wrote.start - read.start - (read.levels - wrote.levels)

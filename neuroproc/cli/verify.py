@@ -117,7 +117,7 @@ def verify(
             compared[record.name] += wrong.size
             different[record.name] += int(wrong.sum())
             if first is None and wrong.any():
-                first = _divergence(record, wrong, found[record.name], begin)
+                first = _divergence(record, right, found[record.name], begin)
         if progress:
             progress(begin + len(part), len(frames))
     return Verification(len(frames), compared, different, first)
@@ -154,13 +154,13 @@ def _run(
     return {name: reader.decisions for name, reader in readers.items()}
 
 
-def _divergence(record: LayerRecord, wrong: np.ndarray, found: np.ndarray, begin: int) -> Divergence:
+def _divergence(record: LayerRecord, right: np.ndarray, found: np.ndarray, begin: int) -> Divergence:
     contract = record.contract
     assert contract is not None  # records without one are not compared
-    frame, channel, row, column = (int(axis[0]) for axis in np.nonzero(wrong))
-    value = int(found[frame, channel, row, column])
+    frame, channel, row, column = (int(axis[0]) for axis in np.nonzero(found != right))
+    place = (frame, channel, row, column)
     cycle = int(contract.cycles()[channel, row, column]) + frame * contract.interval
-    return Divergence(record.name, begin + frame, channel, row, column, cycle, value, 1 - value)
+    return Divergence(record.name, begin + frame, channel, row, column, cycle, int(found[place]), int(right[place]))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,7 @@
 """Values told by how many spikes: one lane each, a slot as long as they take, gathered exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from compiler_helpers import cost_by_layer
@@ -63,6 +65,20 @@ def test_a_value_has_one_lane_and_as_many_spikes():
     assert spikes.cycle.tolist() == [first, first + 1, first + 2, *range(second, second + 5)]
     assert spikes.port.tolist() == [1] * 3 + [0] * 5
     assert np.array_equal(to_planes({"kind": "count", "levels": 5}, frames), frames)
+
+
+def test_a_count_that_differs_is_told_with_both_counts():
+    image = compile_network(network_of(5), RESEARCH, FoldPlan((1, 1)))
+    frames = np.zeros((2, 2, 5, 6), int)
+    frames[1, 1, 2, 3] = 3
+    deaf = image.threshold.copy()
+    deaf[1] = 2  # the lane of channel 1: one spike is given at a time
+    found = neuroproc.verify(network_of(5), replace(image, threshold=deaf), frames)
+    cycle = int(image.layers[0].contract.cycles()[1, 2, 3]) + image.interval
+    assert found.first is not None
+    assert vars(found.first) == {
+        "layer": "input", "frame": 1, "channel": 1, "row": 2, "column": 3, "cycle": cycle, "found": 1, "expected": 3,
+    }  # fmt: skip
 
 
 def test_no_partial_sum_fires_or_meets_the_floor():
