@@ -23,7 +23,7 @@ from isa_spec.stream import StreamContract
 
 FORMAT = "neuroproc-image"
 VERSION = 1
-EXTENSIONS = ("on-delivery", "leak")
+EXTENSIONS = ("on-delivery", "leak", "reset-subtract")
 """Extensions that this version knows; an image that needs another is refused."""
 
 HEADER, CHECKSUM = "header.json", "checksum"

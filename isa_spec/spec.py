@@ -49,6 +49,8 @@ class ProcessorSpec:
         Most synapses onto one neuron, and from one; None is unlimited.
     leak : str
         ``none``, or ``all``: potentials do not outlive their cycle.
+    reset : str
+        ``zero``, or ``subtract``: a neuron that fired keeps what it had above its threshold.
 
     Source: isa_spec/processor.toml, `parameter`.
     """
@@ -71,6 +73,7 @@ class ProcessorSpec:
     max_fan_in: int | None = None
     max_fan_out: int | None = None
     leak: str = "none"
+    reset: str = "zero"
 
     def __post_init__(self) -> None:
         check_parameters(self.to_dict(), f"profile '{self.name}'")
@@ -153,6 +156,11 @@ def check_parameters(entry: Mapping[str, Any], where: str) -> None:
         raise SpecError(
             f"{place(where, 'threshold_min')} = {entry['threshold_min']}, allowed: 1 and above with evaluation "
             f"{entry['evaluation']}; a neuron with a threshold below 1 needs on-delivery"
+        )
+    if entry["threshold_min"] < 1 and entry["reset"] != "zero":
+        raise SpecError(
+            f"{place(where, 'threshold_min')} = {entry['threshold_min']}, allowed: 1 and above with reset "
+            f"{entry['reset']}; a neuron with a threshold below 1 needs reset zero"
         )
     floor, bits = entry["potential_floor"], entry["potential_bits"]
     widest = processor_tables().parameter["potential_bits"]["maximum"]

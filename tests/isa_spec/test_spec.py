@@ -23,7 +23,10 @@ from isa_spec.tables import processor_tables
 
 
 def test_shipped_profiles():
-    names = ("np8", "np16", "np16-leak", "research", "risp1", "risp1+", "risp7", "risp15+", "risp127", "risp255+")
+    names = (
+        "np8", "np16", "np16-leak", "np16-subtract", "research",
+        "risp1", "risp1+", "risp7", "risp15+", "risp127", "risp255+",
+    )  # fmt: skip
     assert profile_names() == names
     for name in names:
         spec = load_profile(name)
@@ -156,6 +159,15 @@ def test_np16_holds_the_fan_in_that_it_promises():
         star(spec, 65536)
 
 
+def test_np16_subtract_holds_the_fan_in_that_it_promises_and_leaves_its_floor_by_one_weight():
+    spec = load_profile("np16-subtract")
+    assert "65534 synapses" in spec.description
+    star(spec, 65534)
+    with pytest.raises(ResourceError, match="potential_bits"):
+        star(spec, 65535)
+    assert spec.potential_floor == -spec.weight_max
+
+
 CONTRADICTIONS = [
     ({"weight_min": 128}, "weight_min"),
     ({"threshold_min": 256}, "threshold_min"),
@@ -173,6 +185,9 @@ CONTRADICTIONS = [
     ({"leak": "some"}, "leak"),
     ({"leak": True}, "leak"),
     ({"leak": None}, "leak"),
+    ({"reset": "half"}, "reset"),
+    ({"reset": None}, "reset"),
+    ({"reset": "subtract", "evaluation": "on-delivery", "threshold_min": 0}, "threshold_min"),
     ({"max_delay": 0}, "max_delay"),
     ({"max_delay": -1}, "max_delay"),
     ({"max_delay": "unlimited"}, "max_delay"),
@@ -302,6 +317,11 @@ def test_an_optional_parameter_is_not_mentioned_while_it_has_its_default():
     assert ProcessorSpec.from_dict(spec.to_dict() | {"leak": "none"}, "header") == spec
     assert replace(leaking, name=spec.name, leak="none").digest == spec.digest
     assert replace(leaking, name=spec.name).digest != spec.digest
+    subtracting = load_profile("np16-subtract")
+    assert "reset" not in spec.to_dict()
+    assert subtracting.to_dict()["reset"] == "subtract"
+    assert replace(subtracting, name=spec.name, reset="zero", potential_floor=0).digest == spec.digest
+    assert replace(subtracting, name=spec.name, potential_floor=0).digest != spec.digest
 
 
 def test_a_leaking_processor():
@@ -312,6 +332,12 @@ def test_a_leaking_processor():
     assert [bound.tolist() for bound in potential_bounds(image)] == [[-256], [127]]
     spec = replace(narrow, evaluation="on-delivery")
     assert spec.extensions == ("on-delivery", "leak")
+
+
+def test_a_subtracting_processor():
+    assert load_profile("np16-subtract").extensions == ("reset-subtract",)
+    spec = replace(load_profile("np8"), leak="all", evaluation="on-delivery", reset="subtract")
+    assert spec.extensions == ("on-delivery", "leak", "reset-subtract")
 
 
 def test_the_digest_does_not_move_between_releases():
