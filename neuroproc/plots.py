@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isa_spec.errors import NeuroprocError
-from neuroproc.formats.files import write_atomically
+from isa_spec.files import write_atomically
 
 FORMATS = ("svg", "png", "pdf")
 SYNAPSES, NEURONS, REFERENCE = "#1f6f8b", "#d1495b", "#6b7280"

@@ -10,9 +10,9 @@ import numpy as np
 
 from isa_spec.arrays import decode_npz, encode_npz
 from isa_spec.errors import EmulationError, FormatError
+from isa_spec.files import read_bytes, write_atomically
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
-from neuroproc.formats.files import read_bytes, write_atomically
 
 FORMAT = "neuroproc-state"
 VERSION = 1

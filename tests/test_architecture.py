@@ -115,11 +115,11 @@ def test_floors(path):
 def test_the_floor_test_sees_every_kind_of_import():
     path = ROOT / "neuroproc" / "cli" / "count.py"
     code = (
-        "import numba.core\nfrom . import main\nfrom ..formats import files\n"
+        "import numba.core\nfrom . import main\nfrom ..formats import frames\n"
         "def f():\n    from compiler.emit import emit\nif TYPE_CHECKING:\n    import numpy"
     )
     found = set(imported(ast.walk(ast.parse(code)), path))
-    assert found == {"numba.core", "neuroproc.cli.main", "neuroproc.formats.files", "compiler.emit", "numpy"}
+    assert found == {"numba.core", "neuroproc.cli.main", "neuroproc.formats.frames", "compiler.emit", "numpy"}
     assert set(imported(at_import(ast.parse(code).body), path)) == found - {"compiler.emit", "numpy"}
 
 

@@ -16,13 +16,13 @@ from compiler.schedule import fill_channels, make_schedule
 from compiler.search import WORDS, Bounds, Option, all_options, best_option
 from compiler.stages import Schedule
 from isa_spec.errors import ScheduleError
+from isa_spec.files import write_atomically
 from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.cli.classify import positive
 from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image
-from neuroproc.formats.files import write_atomically
 from neuroproc.measures import count
 
 EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np16 --unroll 1x1"

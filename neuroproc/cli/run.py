@@ -11,9 +11,9 @@ import sys
 import numpy as np
 
 from isa_spec.errors import FormatError
+from isa_spec.files import write_atomically
 from isa_spec.image import ROLES, ProcessorImage, graph_digest
 from neuroproc.cli.streams import STANDARD, get_image
-from neuroproc.formats.files import write_atomically
 from neuroproc.formats.spikes import read_spikes, write_spikes
 from neuroproc.probe import SpikeProbe
 from neuroproc.processor import ENGINES, Processor

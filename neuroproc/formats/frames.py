@@ -10,8 +10,8 @@ import numpy as np
 
 from isa_spec.arrays import NPY_MAGIC, ZIP_MAGIC, decode_npy, decode_npz
 from isa_spec.errors import FormatError
+from isa_spec.files import read_bytes
 from isa_spec.frames import as_frames
-from neuroproc.formats.files import read_bytes
 
 GZIP_MAGIC = b"\x1f\x8b"
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

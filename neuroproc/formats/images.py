@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import IO
 
 from isa_spec.codec import decode_image, encode_image
+from isa_spec.files import read_bytes, write_atomically
 from isa_spec.image import ProcessorImage
-from neuroproc.formats.files import read_bytes, write_atomically
 from neuroproc.version import VERSION
 
 

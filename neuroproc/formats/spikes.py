@@ -15,9 +15,9 @@ import numpy as np
 
 from isa_spec.arrays import ZIP_MAGIC, decode_npz, encode_npz
 from isa_spec.errors import EmulationError, FormatError
+from isa_spec.files import read_bytes, write_atomically
 from isa_spec.image import Port
 from isa_spec.spikes import SpikeEvents
-from neuroproc.formats.files import read_bytes, write_atomically
 
 COLUMNS = ("cycle", "port", "value")
 HEADERS = ([*COLUMNS], ["cycle", "port"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from isa_spec.errors import NeuroprocError
-from neuroproc.formats.files import write_atomically
+from isa_spec.files import write_atomically
 
 
 def test_write(tmp_path: Path) -> None:
