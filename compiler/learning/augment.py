@@ -1,0 +1,43 @@
+"""Frames shifted, turned and zoomed at random, so that no frame is seen twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.ndimage import map_coordinates
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Largest distortions: ``shift`` in sides of the frame, ``turn`` in radians, ``zoom`` as a part of 1."""
+
+    shift: float = 0.05
+    turn: float = 0.2
+    zoom: float = 0.1
+
+
+def distort(key: jax.Array, frames: jax.Array, jitter: Jitter) -> jax.Array:
+    """Each frame distorted at random, by linear interpolation; what lies outside is 0.
+
+    Parameters
+    ----------
+    key : jax.random key
+    frames : float32[B, H, W, C]
+    jitter : Jitter
+    """
+    n_frames, height, width, _ = frames.shape
+    most = jnp.array([jitter.shift * height, jitter.shift * width, jitter.turn, jitter.zoom, jitter.zoom])
+    drawn = jax.random.uniform(key, (5, n_frames), minval=-1.0, maxval=1.0) * most[:, None]
+    down, right, turn, zoom_y, zoom_x = drawn[:, :, None, None]
+    y, x = jnp.meshgrid(
+        jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2, indexing="ij"
+    )
+    rows = (jnp.cos(turn) * y - jnp.sin(turn) * x) * (1 + zoom_y) + down + (height - 1) / 2
+    columns = (jnp.sin(turn) * y + jnp.cos(turn) * x) * (1 + zoom_x) + right + (width - 1) / 2
+
+    def one(frame: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+        return jax.vmap(lambda plane: map_coordinates(plane, [rows, columns], order=1), 2, 2)(frame)
+
+    return jax.vmap(one)(frames, rows, columns)

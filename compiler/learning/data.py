@@ -1,0 +1,72 @@
+"""Labelled frames, and the part of them that is held out to judge the training by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isa_spec.errors import FormatError
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Frames with their classes.
+
+    Parameters
+    ----------
+    frames : uint8[n_frames, C, H, W]
+    labels : int64[n_frames]
+
+    Raises
+    ------
+    FormatError
+        If there are none, their numbers differ, or frames are not bytes.
+    """
+
+    frames: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 4 or self.frames.dtype != np.uint8:
+            raise FormatError(
+                f"frames of {self.frames.dtype}{list(self.frames.shape)}, allowed: bytes of shape [N, C, H, W]"
+            )
+        if not len(self.frames) or self.labels.shape != (len(self.frames),):
+            raise FormatError(
+                f"{len(self.frames)} frames and labels of shape {list(self.labels.shape)}, allowed: one label for each "
+                "of one or more frames"
+            )
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes: one more than the largest label."""
+        return int(self.labels.max()) + 1
+
+
+def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:
+    """Two parts of the examples, drawn at random: to train on, and held out.
+
+    Parameters
+    ----------
+    examples : Examples
+    share : float
+        Part that is held out; at least one example, and at least one remains.
+    seed : int
+
+    Raises
+    ------
+    FormatError
+        If there are fewer than two examples.
+    """
+    if len(examples) < 2:
+        raise FormatError(f"{len(examples)} frame to train on, allowed: two and more")
+    order = np.random.default_rng(seed).permutation(len(examples))
+    n_held = min(max(1, round(share * len(examples))), len(examples) - 1)
+    held, kept = order[:n_held], np.sort(order[n_held:])
+    return Examples(examples.frames[kept], examples.labels[kept]), Examples(
+        examples.frames[held], examples.labels[held]
+    )

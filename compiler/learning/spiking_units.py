@@ -1,0 +1,287 @@
+"""What Whetstone and the straight-through step share: networks of 0/1 units, trained with their integers in the loop.
+
+Weights are floats at first. At a given epoch a scale is chosen for each filter (`choose_scales`), and from then on
+every sum is one of integers, the gradient passing through the rounding. The methods differ in the activation that is
+trained through, and in when a layer's moments settle; what is written is the same.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from compiler.learning.activations import step
+from compiler.learning.architectures import Architecture
+from compiler.learning.augment import distort
+from compiler.learning.data import Examples
+from compiler.learning.integers import largest
+from compiler.learning.keys import n_hot_key
+from compiler.learning.loop import Course
+from compiler.learning.sharpening import SharpeningState, begin
+from compiler.learning.thermometer import seen
+from compiler.learning.units import (
+    Activate,
+    Moments,
+    Unit,
+    choose_scales,
+    forward,
+    initial_moments,
+    initial_units,
+)
+
+MOMENTUM = 0.99
+"""Of the running moments."""
+CONTRAST = 20
+"""Scores are divided by the width of the key and multiplied by this: as they come, the softmax would be saturated."""
+CALIBRATION = 1024
+"""Training frames that scales are chosen on."""
+CHUNK = 500
+"""Frames that are evaluated at once."""
+
+
+class UnitsState(NamedTuple):
+    """Everything that changes while 0/1 units are trained.
+
+    Parameters
+    ----------
+    units : list of Unit
+    moments : list of Moments
+        Running ones.
+    scales : list of float32[O]
+        0 as long as weights are floats.
+    optimiser : tree
+    sharpening : SharpeningState
+    float_accuracy : float
+        On the held-out frames, of the float network just before its weights became integers.
+    """
+
+    units: list[Unit]
+    moments: list[Moments]
+    scales: list[jax.Array]
+    optimiser: Any
+    sharpening: SharpeningState
+    float_accuracy: float
+
+
+@dataclass(frozen=True)
+class SpikingUnits(ABC):
+    """A `Method`: 0/1 units with an n-hot output, without the activation they are trained through.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    course : Course
+    classes : int
+    bits : int
+        Of the weights.
+    steps : tuple of int
+        Thresholds of the input.
+    integers_from : int
+        Epoch in which weights become integers.
+    scale : "filter" or "layer"
+        What shares a scale.
+    """
+
+    architecture: Architecture
+    course: Course
+    classes: int
+    bits: int
+    steps: tuple[int, ...]
+    integers_from: int
+    scale: str
+
+    @abstractmethod
+    def activation(self, sharpness: Any) -> Activate:
+        """What is trained through."""
+
+    @abstractmethod
+    def sharpness(self, state: UnitsState, epoch: int, fraction: float) -> np.ndarray:
+        """Sharpness of each layer at a time: float64[n_layers]."""
+
+    @abstractmethod
+    def n_settled(self, sharpness: np.ndarray, epoch: int) -> tuple[int, int]:
+        """How many layers are not trained any more, and of how many the moments stay as they are: the first ones."""
+
+    @cached_property
+    def key(self) -> np.ndarray:
+        """N-hot key: uint8[classes, width]."""
+        return n_hot_key(self.classes, self.architecture.blocks[-1].units, self.course.seed)
+
+    def begin(self) -> UnitsState:
+        """State before the first epoch."""
+        units = initial_units(self.architecture, self.course.seed)
+        zeros = [jnp.zeros_like(unit.beta) for unit in units]
+        return UnitsState(
+            units, initial_moments(self.architecture), zeros, optax.adam(1.0).init(units), begin(len(units)), 0.0
+        )
+
+    def before_epoch(self, state: UnitsState, epoch: int, train: Examples, held: Examples) -> UnitsState:
+        """State in which the epoch begins: here weights become integers."""
+        if epoch != self.integers_from:
+            return state
+        accuracy = self._accuracy(state, held, integers=False, sharp=False) if epoch else 0.0
+        x = seen(self.steps, channels_last(train.frames[:CALIBRATION]))
+        activate = self.activation(self.sharpness(state, epoch, 0.0))
+        scales, moments = choose_scales(
+            self.architecture, state.units, largest(self.bits), x, activate, self.scale
+        )
+        return state._replace(scales=scales, moments=moments, float_accuracy=accuracy)
+
+    def step(
+        self, state: UnitsState, epoch: int, fraction: float, key: jax.Array, frames: np.ndarray, labels: np.ndarray
+    ) -> tuple[UnitsState, jax.Array]:
+        """State after one batch, and the batch's loss."""
+        sharpness = self.sharpness(state, epoch, fraction)
+        done, settled = self.n_settled(sharpness, epoch)
+        rate = self.course.rate * decay((epoch + fraction) / self.course.epochs)
+        units, moments, optimiser, loss = self._update(
+            state.units,
+            state.moments,
+            state.scales,
+            state.optimiser,
+            jnp.asarray(sharpness, jnp.float32),
+            jnp.float32(rate),
+            key,
+            frames,
+            labels,
+            integers=epoch >= self.integers_from,
+            done=done,
+            settled=settled,
+        )
+        return state._replace(units=units, moments=moments, optimiser=optimiser), loss
+
+    def after_epoch(self, state: UnitsState, epoch: int, loss: float) -> UnitsState:
+        """State after the epoch."""
+        return state
+
+    def held_accuracy(self, state: UnitsState, epoch: int, held: Examples) -> float:
+        """Accuracy of the network of steps, with integer weights as soon as there are any."""
+        return self._accuracy(state, held, integers=epoch >= self.integers_from, sharp=True)
+
+    def note(self, state: UnitsState, epoch: int) -> str:
+        """What is sharp, and whether weights are integers."""
+        numbers = ", ".join(f"{s:.2f}" for s in self.sharpness(state, epoch, 1.0))
+        return f"sharpness {numbers}, {'integer' if epoch >= self.integers_from else 'float'} weights"
+
+    def finished(self, state: UnitsState, epoch: int) -> bool:
+        """Whether every layer is done."""
+        done, _ = self.n_settled(self.sharpness(state, epoch, 1.0), epoch)
+        return done == len(state.units)
+
+    @partial(jax.jit, static_argnames=("self", "integers", "done", "settled"))
+    def _update(
+        self,
+        units: list[Unit],
+        moments: list[Moments],
+        scales: list[jax.Array],
+        optimiser: Any,
+        sharpness: jax.Array,
+        rate: jax.Array,
+        key: jax.Array,
+        frames: jax.Array,
+        labels: jax.Array,
+        *,
+        integers: bool,
+        done: int,
+        settled: int,
+    ) -> tuple[list[Unit], list[Moments], Any, jax.Array]:
+        x = channels_last(frames)
+        if self.course.jitter is not None:
+            x = distort(key, x, self.course.jitter)
+        x = seen(self.steps, x)
+        trained = self.activation(sharpness)
+
+        def activate(i: int, y: jax.Array) -> jax.Array:
+            return jax.lax.stop_gradient(step(y)) if i < done else trained(i, y)
+
+        def loss(units: list[Unit]) -> tuple[jax.Array, list[Moments]]:
+            out, used = forward(
+                self.architecture, units, scales if integers else None, largest(self.bits), moments, x, activate,
+                settled,
+            )  # fmt: skip
+            logits = n_hot_scores(self.key, out) * (CONTRAST / out.shape[1])
+            return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(), used
+
+        (value, used), gradient = jax.value_and_grad(loss, has_aux=True)(units)
+        change, optimiser = optax.adam(1.0).update(gradient, optimiser)
+        moved = optax.apply_updates(units, jax.tree.map(lambda part: rate * part, change))
+        # What is done stays as it is: Adam would go on by its memory.
+        units = [*units[:done], *moved[done:]]
+        running = jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, moments, used)
+        return units, [*moments[:settled], *running[settled:]], optimiser, value
+
+    def _accuracy(self, state: UnitsState, examples: Examples, *, integers: bool, sharp: bool) -> float:
+        predicted = [
+            self.classes_of(state, examples.frames[i : i + CHUNK], integers=integers, sharp=sharp)
+            for i in range(0, len(examples), CHUNK)
+        ]
+        return float((np.concatenate(predicted) == examples.labels).mean())
+
+    def classes_of(
+        self, state: UnitsState, frames: np.ndarray, *, integers: bool = True, sharp: bool = True
+    ) -> np.ndarray:
+        """Classes by the running moments: int64[n_frames].
+
+        Parameters
+        ----------
+        state : UnitsState
+        frames : uint8[n_frames, C, H, W]
+        integers : bool
+            Weights as integers.
+        sharp : bool
+            Steps as activations; else the ones of before any sharpening.
+        """
+        out = self._outputs(state.units, state.moments, state.scales, frames, integers=integers, sharp=sharp)
+        return np.asarray(n_hot_scores(self.key, out).argmax(axis=1)).astype(np.int64)
+
+    @partial(jax.jit, static_argnames=("self", "integers", "sharp"))
+    def _outputs(
+        self,
+        units: list[Unit],
+        moments: list[Moments],
+        scales: list[jax.Array],
+        frames: jax.Array,
+        *,
+        integers: bool,
+        sharp: bool,
+    ) -> jax.Array:
+        x = seen(self.steps, channels_last(frames))
+        blunt = self.activation(jnp.zeros(len(units)))
+        out, _ = forward(
+            self.architecture,
+            units,
+            scales if integers else None,
+            largest(self.bits),
+            moments,
+            x,
+            (lambda i, y: step(y)) if sharp else blunt,
+            len(units),
+        )
+        return out
+
+
+def channels_last(frames: Any) -> jax.Array:
+    """Frames as they are trained on: float32[B, H, W, C]."""
+    return jnp.transpose(jnp.asarray(frames, jnp.float32), (0, 2, 3, 1))
+
+
+def n_hot_scores(key: np.ndarray, out: jax.Array) -> jax.Array:
+    """Scores of the classes, ``(2 out - 1)(2 key - 1)^T``: float32[B, classes].
+
+    A unit that never fires counts against its class and for all others, so no dead unit can lose a class for good.
+
+    Source: Severa et al. 2019.
+    """
+    return (2 * out - 1) @ (2.0 * jnp.asarray(key, jnp.float32) - 1).T
+
+
+def decay(done: float) -> float:
+    """Part of the learning rate that is left when a part of the training is done: half a cosine, down to a twentieth."""
+    return float(0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * done)))
