@@ -331,30 +331,47 @@ def _check_fans(image: ProcessorImage) -> None:
             raise ResourceError(found + remedy, limit=limit, used=used, allowed=allowed)
 
 
+def charge_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
+    """Least and most charge that can reach each neuron in one cycle, input and all: int64[n_neurons], twice."""
+    least = np.zeros(image.n_neurons, np.int64)
+    most = np.zeros(image.n_neurons, np.int64)
+    np.add.at(least, image.target, np.minimum(image.weight, 0).astype(np.int64))
+    np.add.at(most, image.target, np.maximum(image.weight, 0).astype(np.int64))
+    for port in image.inputs:
+        least[port.neuron] += min(image.spec.input_min, 0)
+        most[port.neuron] += max(image.spec.input_max, 0)
+    return least, most
+
+
 def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest sum each neuron can hold inside a cycle, from one resting range to the next comparison.
 
     Returns
     -------
     lowest, highest : int64[n_neurons], potential units
-        Without a floor `lowest` covers a single cycle only: without leak it then falls without end.
+        For one cycle only where potentials have no end: `lowest` without floor and leak, `highest` where `rising`.
 
     Source: ours; resting potentials lie in floor .. threshold - 1 (0 is always possible), and where potentials leak
     every cycle starts from 0.
     """
-    charge_in = np.zeros(image.n_neurons, np.int64)
-    charge_out = np.zeros(image.n_neurons, np.int64)
-    np.add.at(charge_in, image.target, np.maximum(image.weight, 0).astype(np.int64))
-    np.add.at(charge_out, image.target, np.minimum(image.weight, 0).astype(np.int64))
-    for port in image.inputs:
-        charge_in[port.neuron] += max(image.spec.input_max, 0)
-        charge_out[port.neuron] += min(image.spec.input_min, 0)
+    least, most = charge_range(image)
     if image.spec.leak == "all":
-        return charge_out, charge_in
+        return least, most
     return (
-        (image.spec.potential_floor or 0) + charge_out,
-        np.maximum(image.threshold.astype(np.int64) - 1, 0) + charge_in,
+        (image.spec.potential_floor or 0) + least,
+        np.maximum(image.threshold.astype(np.int64) - 1, 0) + most,
     )
+
+
+def rising(image: ProcessorImage) -> np.ndarray:
+    """Neurons whose potential can rise without end, for a spike takes less than can arrive: bool[n_neurons].
+
+    Source: ours; with reset by subtraction a spike takes the threshold, so a potential that rests below it does so
+    again if no more than the threshold arrived.
+    """
+    if image.spec.reset != "subtract" or image.spec.leak == "all":
+        return np.zeros(image.n_neurons, bool)
+    return charge_range(image)[1] > image.threshold
 
 
 def signed_bits(lowest: int, highest: int) -> int:

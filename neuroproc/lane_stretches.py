@@ -11,9 +11,11 @@ import numpy as np
 
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
+from neuroproc.bounds import endless_fall, endless_rise, proven_end, refuse_fall
 from neuroproc.host import MapReader
+from neuroproc.ports import InputQueue
 from neuroproc.processor import LAST_CYCLE, check_extensions
-from neuroproc.state import ProcessorState, endless_fall, refuse_fall
+from neuroproc.state import ProcessorState
 from neuroproc.stretches import FrameStream, Job, Report, Span, cut, spike_places
 
 if TYPE_CHECKING:
@@ -173,11 +175,12 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
     Raises
     ------
     EmulationError
-        If potentials might leave the range of 64-bit numbers.
+        If potentials might leave their range.
     """
     stream, n_lanes = group.stream, len(group.stretches)
     image, interval, tables = stream.image, stream.interval, batch.tables
     refuse_fall(image, endless_fall(image), group.span * interval)
+    rise = endless_rise(image)
     watched = np.zeros(image.n_neurons, np.uint64)
     watched[[port.neuron for port in image.outputs]] = np.uint64(2**64 - 1)
     batch.watch(watched)
@@ -192,6 +195,10 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
                 first, inputs_end = inputs_end, min(inputs_end + group.block, group.span)
                 inputs = group.inputs(first, inputs_end)
             until = min(stop, inputs_end * interval)
+            if rise is not None:
+                # A frame's spike may come on top of what starts a clock.
+                highest = batch.potentials().max(axis=1) + len(image.inputs)
+                until = proven_end(rise, batch.cycle, until, highest)
             now, to = inputs[0].searchsorted((batch.cycle, until))
             cycle, neuron, charge, lanes = (column[now:to] for column in inputs)
             charge = np.clip(charge, tables.least_input[neuron], tables.most_input[neuron])
@@ -217,11 +224,14 @@ def lane_jobs(stream: FrameStream, threads: int) -> list[Job]:
     Raises
     ------
     EmulationError
-        If the image needs an extension that the engine does not have, or too much memory.
+        If the image needs an extension that the engine does not have, or too much memory, or starts clocks with a
+        charge out of range.
     """
     from neuroproc.kernels.lanes import LaneBatch  # late, as in `make_engine`
 
     check_extensions(stream.image)
+    # Lanes take input as it is, so it is held against its range here.
+    InputQueue(stream.image, keeps_zero=False).add(stream.image.start, 0)
     stretches = cut(stream, LANES * threads)
     groups = [LaneGroup(stream, stretches[first : first + LANES]) for first in range(0, len(stretches), LANES)]
     return [partial(run_lane_group, LaneBatch(stream.image), group) for group in groups]

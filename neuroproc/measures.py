@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isa_spec.image import ROLES, ProcessorImage, potential_bounds, signed_bits
+from isa_spec.image import ROLES, ProcessorImage, potential_bounds, rising, signed_bits
 
 
 def count(image: ProcessorImage) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def count(image: ProcessorImage) -> dict[str, Any]:
     A layer's synapses are those that arrive at its neurons; ``unrolled`` is one neuron per value and one synapse per
     use of a non-zero weight, without clocks; ``latency`` and ``initiation_interval`` are in cycles.
     ``potential_range`` holds every sum that can be reached, ``potential_bits`` is the smallest two's complement width
-    for it: None where nothing bounds a potential from below.
+    for it: None where nothing bounds a potential from below, or from above.
     """
     n_layers = max(len(image.layers), 1)
     per_role = np.zeros((n_layers, len(ROLES)), np.int64)
@@ -62,10 +62,11 @@ def count(image: ProcessorImage) -> dict[str, Any]:
 
 
 def _potential_ranges(image: ProcessorImage, n_layers: int) -> list[tuple[int, int, bool]]:
-    """Lowest and highest sum that any neuron of each layer can reach in one cycle; whether it can fall without end."""
+    """Lowest and highest sum that any neuron of each layer can reach in one cycle; whether it has no end."""
     lowest, highest = potential_bounds(image)
     low, high = np.zeros((2, n_layers), np.int64)
     np.minimum.at(low, image.layer, lowest)
     np.maximum.at(high, image.layer, highest)
     endless = (low < 0) & (image.spec.potential_floor is None and image.spec.leak == "none")
+    endless[image.layer[rising(image)]] = True
     return list(zip(low.tolist(), high.tolist(), endless.tolist(), strict=True))

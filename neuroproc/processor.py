@@ -11,14 +11,15 @@ import numpy as np
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
+from neuroproc.bounds import endless_fall, endless_rise, proven_end, refuse_fall
 from neuroproc.counters import Counters
 from neuroproc.ports import InputQueue, OutputPorts
 from neuroproc.probe import Probe
 from neuroproc.reference import ReferenceEngine
-from neuroproc.state import PendingCharge, ProcessorState, check_state, endless_fall, refuse_fall, tracks_touch
+from neuroproc.state import PendingCharge, ProcessorState, check_state, tracks_touch
 
 ENGINES = ("auto", "reference", "event", "batch")
-EXTENSIONS = ("on-delivery", "leak")
+EXTENSIONS = ("on-delivery", "leak", "reset-subtract")
 """Extensions that the engines have."""
 LAST_CYCLE = 2**62
 """No run goes beyond: the cycle in which a spike arrives must be a number, too."""
@@ -80,7 +81,7 @@ class Processor:
         self._engine = make_engine(image, engine)
         self._digest = graph_digest(image)
         self._tracks_touch = tracks_touch(image)
-        self._fall = endless_fall(image)
+        self._fall, self._rise = endless_fall(image), endless_rise(image)
         self._fan_out = np.diff(image.row_start)
         self._inputs = InputQueue(image, self._tracks_touch)
         self._outputs = OutputPorts(image)
@@ -165,15 +166,18 @@ class Processor:
         Raises
         ------
         EmulationError
-            If `cycles` is negative, potentials might leave the range of 64-bit numbers, or a probe is full.
+            If `cycles` is negative, potentials might leave their range, or a probe is full.
         """
         end = self._end_of_run(cycles)
+        stop = self._proven_end(end)
         charges = self._inputs.take(end)
         logs = []
         self._broken = True
         while self.cycle < end:
-            sample = self._next_sample(end)
-            cycle, neuron = self._engine.advance(end if sample is None else sample + 1, *charges)
+            if self.cycle == stop:
+                stop = self._proven_end(end)
+            sample = self._next_sample(stop)
+            cycle, neuron = self._engine.advance(stop if sample is None else sample + 1, *charges)
             if len(cycle):
                 logs.append((cycle, neuron))
                 for probe in self._probes:
@@ -259,6 +263,13 @@ class Processor:
             )
         refuse_fall(self._image, self._fall, end)
         return end
+
+    def _proven_end(self, end: int) -> int:
+        """Cycle up to which potentials are proven to keep within their range, at most `end`."""
+        rise = self._rise
+        if rise is None or end <= max(self.cycle, rise.proven):
+            return end
+        return proven_end(rise, self.cycle, end, self._engine.potentials())
 
     def _next_sample(self, end: int) -> int | None:
         if not self._probes:

@@ -50,12 +50,12 @@ def compare(potential: list[int], threshold: list[int], charges: Charges, evalua
     return fired
 
 
-def reset(potential: list[int], fired: list[int], floor: int | None) -> None:
-    """Potentials of neurons that fired back to 0, all others up to the floor."""
+def reset(potential: list[int], threshold: list[int], fired: list[int], floor: int | None, kind: str) -> None:
+    """Potentials of neurons that fired back to 0, or down by the threshold; all others up to the floor."""
     for neuron in fired:
-        potential[neuron] = 0
+        potential[neuron] = 0 if kind == "zero" else potential[neuron] - threshold[neuron]
     if floor is not None:
-        # A neuron that fired is at 0, and no floor is above 0.
+        # A neuron that fired is at 0 or above, and no floor is above 0.
         for neuron in range(len(potential)):
             potential[neuron] = max(potential[neuron], floor)
 
@@ -100,7 +100,7 @@ class ReferenceEngine:
     def __init__(self, image: ProcessorImage) -> None:
         self._evaluation = image.spec.evaluation
         self._floor = image.spec.potential_floor
-        self._leak = image.spec.leak
+        self._leak, self._reset = image.spec.leak, image.spec.reset
         self._threshold: list[int] = image.threshold.tolist()
         self._tracks_touch = tracks_touch(image)
         self._synapses: list[list[tuple[int, int, int]]] = [[] for _ in range(image.n_neurons)]
@@ -173,7 +173,7 @@ class ReferenceEngine:
             charges = deliver(self._in_flight, given.get(self.cycle, []), self.cycle)
             integrate(self._potential, charges, self._leak)
             fired = compare(self._potential, self._threshold, charges, self._evaluation)
-            reset(self._potential, fired, self._floor)
+            reset(self._potential, self._threshold, fired, self._floor, self._reset)
             propagate(self._in_flight, fired, self._synapses, self.cycle)
             seen = observe(fired, self._watched, self._spike_count)
             cycles.extend([self.cycle] * len(seen))

@@ -11,14 +11,12 @@ import numpy as np
 from isa_spec.arrays import decode_npz, encode_npz
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.files import read_bytes, write_atomically
-from isa_spec.image import ProcessorImage
+from isa_spec.image import ProcessorImage, charge_range, rising
 from isa_spec.spikes import SpikeEvents
+from neuroproc.bounds import endless_rise, falls_without_end, steepest_fall, synaptic_range
 
 FORMAT = "neuroproc-state"
 VERSION = 1
-LOWEST = -(2**62)
-"""Potentials below this could wrap in 64 bits; a run that might get there is refused."""
-
 _ARRAYS = {
     "potential": np.int64,
     "ahead": np.int64,
@@ -85,64 +83,11 @@ class ProcessorState:
 
 
 def tracks_touch(image: ProcessorImage) -> bool:
-    """Whether a delivery of 0 can change what happens: only on delivery, and with a threshold below 1.
+    """Whether a delivery of 0 can change what happens: only on delivery, and where a neuron may rest at its threshold.
 
     Elsewhere a neuron that nothing reached rests below its threshold, so comparing it or not is the same.
     """
-    return image.spec.evaluation == "on-delivery" and bool(np.any(image.threshold <= 0))
-
-
-def falls_without_end(image: ProcessorImage) -> bool:
-    """Whether only the length of a run keeps potentials above `LOWEST`: no floor, or one out of sight, and no leak."""
-    floor = image.spec.potential_floor
-    if image.spec.leak == "all":
-        return False
-    return floor is None or floor - steepest_fall(image) < LOWEST
-
-
-def synaptic_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
-    """Least and most charge that synapses can deliver to each neuron in one cycle: int64[n_neurons], twice."""
-    least = np.zeros(image.n_neurons, np.int64)
-    most = np.zeros(image.n_neurons, np.int64)
-    np.add.at(least, image.target, np.minimum(image.weight, 0).astype(np.int64))
-    np.add.at(most, image.target, np.maximum(image.weight, 0).astype(np.int64))
-    return least, most
-
-
-def steepest_fall(image: ProcessorImage) -> int:
-    """Most that any potential can fall in one cycle, in potential units, as a number of 0 or above."""
-    least, _ = synaptic_range(image)
-    for port in image.inputs:
-        least[port.neuron] += min(image.spec.input_min, 0)
-    return -int(least.min(initial=0))
-
-
-def endless_fall(image: ProcessorImage) -> int:
-    """Most that any potential can fall in one cycle if nothing holds it, else 0; in potential units."""
-    return steepest_fall(image) if falls_without_end(image) else 0
-
-
-def refuse_fall(image: ProcessorImage, fall: int, end: int) -> None:
-    """Refuse to run to a cycle by which a potential might leave the range of 64-bit numbers.
-
-    Parameters
-    ----------
-    image : ProcessorImage
-    fall : int, potential units
-        Its `endless_fall`.
-    end : int, cycles
-
-    Raises
-    ------
-    EmulationError
-        If it might.
-    """
-    if end * fall > -LOWEST:
-        raise EmulationError(
-            f"run: by cycle {end} a potential could fall to {-end * fall}, allowed {LOWEST} and "
-            f"above, and no floor holds it (potential_floor of profile {image.spec.name}); "
-            f"run at most to cycle {-LOWEST // fall}, then reset"
-        )
+    return image.spec.evaluation == "on-delivery" and bool(np.any((image.threshold <= 0) | rising(image)))
 
 
 def check_state(image: ProcessorImage, digest: str, state: ProcessorState) -> None:
@@ -167,8 +112,7 @@ def check_state(image: ProcessorImage, digest: str, state: ProcessorState) -> No
         raise EmulationError(f"state, potential: {len(state.potential)} entries, expected {n_neurons}")
     if not 0 <= state.cycle <= 2**62:
         raise EmulationError(f"state, cycle: {state.cycle}, allowed 0 and above")
-    floor = _lowest_rest(image, state.cycle)
-    highest = np.maximum(image.threshold.astype(np.int64) - 1, 0)
+    floor, highest = _lowest_rest(image, state.cycle), _highest_rest(image, state.cycle)
     _refuse("potential", state.potential, (state.potential < floor) | (state.potential > highest))
     _refuse("ahead", pending.ahead, (pending.ahead < 0) | (pending.ahead >= image.max_delay))
     _refuse("neuron", pending.neuron, (pending.neuron < 0) | (pending.neuron >= n_neurons))
@@ -188,6 +132,20 @@ def _lowest_rest(image: ProcessorImage, cycle: int) -> int:
         fall = -steepest_fall(image)  # of one cycle, from 0
         return fall if floor is None else max(floor, fall)
     return -cycle * steepest_fall(image) if floor is None or falls_without_end(image) else floor
+
+
+def _highest_rest(image: ProcessorImage, cycle: int) -> np.ndarray:
+    """Highest potential of each neuron that a run of so many cycles can leave: int64[n_neurons], potential units."""
+    threshold = image.threshold.astype(np.int64)
+    highest = np.maximum(threshold - 1, 0)
+    if image.spec.reset == "subtract" and image.spec.leak == "all":
+        return np.maximum(highest, charge_range(image)[1] - threshold)
+    rise = endless_rise(image)
+    if rise is not None:
+        # No more cycles than lead to the adder's end: so many steps fit 64 bits.
+        cycles = np.minimum(cycle, rise.highest // rise.steps + 1)
+        highest[rise.neuron] = np.minimum(rise.threshold - 1 + cycles * rise.steps, rise.highest - rise.threshold)
+    return highest
 
 
 def _refuse(name: str, values: np.ndarray, wrong: np.ndarray) -> None:

@@ -40,6 +40,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "leak, no floor": {"leak": "all", "potential_floor": None},
     "leak, wide input": {"leak": "all", "potential_floor": None, "input_min": -(2**31), "input_max": 2**31 - 1},
     "leak, on delivery": {"leak": "all", "evaluation": "on-delivery", "potential_floor": -20, "threshold_min": -30},
+    "subtract": {"reset": "subtract"},
+    "subtract, floor -50": {"reset": "subtract", "potential_floor": -50, "potential_bits": 32},
+    "subtract, no floor": {"reset": "subtract", "potential_floor": None},
+    "subtract, on delivery": {"reset": "subtract", "evaluation": "on-delivery", "potential_floor": -20},
+    "leak, subtract": {"reset": "subtract", "leak": "all", "potential_floor": -5},
+    "leak, subtract, on delivery": {"reset": "subtract", "leak": "all", "evaluation": "on-delivery"},
 }
 
 

@@ -2,6 +2,9 @@
 
 Neurons are numbered as `structure` has them. What arrives in cycle ``t`` for neuron ``n`` is in the ring, at
 ``(t mod n_slots) * stride + n``; both factors are powers of two, so that a mask wraps every place.
+
+What a spike leaves is known when a kernel is compiled: `surplus` is the number -1 in kernels for reset by subtraction,
+where a spike leaves what was above the threshold, and 0 in all others, which have no trace of it.
 """
 
 from __future__ import annotations
@@ -68,11 +71,12 @@ def take_near(arrays: Any, cycle: int) -> int:
 
 
 @register_jitable(forceinline=True)
-def give_input(arrays: Any, base: int, neurons: Any, charges: Any, first: int, last: int) -> None:
+def give_input(arrays: Any, base: int, neurons: Any, charges: Any, first: int, last: int, surplus: int) -> None:
     """Deliver the input of a cycle: entries ``first .. last - 1``.
 
     Input has 64 bits, whatever potentials have: a sum that the narrower type may not hold is replaced by one that has
     the same effect. Above the threshold that is the threshold, below the lowest number the lowest: the floor is higher.
+    Where a surplus is left, all of it counts, and the type holds it.
     """
     lowest, keep = arrays.numbers[Number.LOWEST], arrays.numbers[Number.KEEP]
     tracks_touch = arrays.numbers[Number.TRACKS_TOUCH] != 0
@@ -87,7 +91,9 @@ def give_input(arrays: Any, base: int, neurons: Any, charges: Any, first: int, l
         place = base + n
         # A neuron may come twice: the second time nothing is added to what the first time left.
         total = (get(potential, n) & keep) + get(ring, place) + get(charge, n)
-        total = min(max(total, lowest), get(threshold, n))
+        total = max(total, lowest)
+        if not surplus:
+            total = min(total, get(threshold, n))
         put(charge, n, 0)
         if keep:
             put(potential, n, total)
@@ -127,10 +133,10 @@ def take_spikes(arrays: Any, cycle: int, block: int, fires: Any, n_fired: int) -
 
 
 @register_jitable(forceinline=True)
-def sweep(arrays: Any, cycle: int, base: int) -> int:
+def sweep(arrays: Any, cycle: int, base: int, surplus: int) -> int:
     """Integrate, compare and reset; number of neurons that fired. Their numbers are in `fired`, ascending."""
     if arrays.numbers[Number.TRACKS_TOUCH]:
-        return sweep_touched(arrays, cycle, base)
+        return sweep_touched(arrays, cycle, base, surplus)
     floor, keep = arrays.numbers[Number.FLOOR], arrays.numbers[Number.KEEP]
     potential, threshold, ring, flags = arrays.potential, arrays.threshold, arrays.ring, arrays.flags
     tracks_blocks = arrays.numbers[Number.TRACKS_BLOCKS] != 0
@@ -140,7 +146,7 @@ def sweep(arrays: Any, cycle: int, base: int) -> int:
     if not tracks_blocks or cycle <= arrays.numbers[Number.SWEEP_UNTIL]:
         for block in range(n_blocks):
             at = block * BLOCK
-            fires = sweep_block(potential, threshold, ring, at, base + at, floor, keep)
+            fires = sweep_block(potential, threshold, ring, at, base + at, floor, keep, surplus)
             if fires != 0:
                 n_fired = take_spikes(arrays, cycle, block, fires, n_fired)
         if tracks_blocks:
@@ -153,14 +159,14 @@ def sweep(arrays: Any, cycle: int, base: int) -> int:
             up = without_first(up)
             put(flags, flag + block, 0)
             at = block * BLOCK
-            fires = sweep_block(potential, threshold, ring, at, base + at, floor, keep)
+            fires = sweep_block(potential, threshold, ring, at, base + at, floor, keep, surplus)
             if fires != 0:
                 n_fired = take_spikes(arrays, cycle, block, fires, n_fired)
     return n_fired
 
 
 @register_jitable(forceinline=True)
-def sweep_touched(arrays: Any, cycle: int, base: int) -> int:
+def sweep_touched(arrays: Any, cycle: int, base: int, surplus: int) -> int:
     """`sweep` where only neurons that something reached are compared, be it a charge of 0."""
     floor, keep = arrays.numbers[Number.FLOOR], arrays.numbers[Number.KEEP]
     potential, threshold, ring, touched = arrays.potential, arrays.threshold, arrays.ring, arrays.touched
@@ -173,7 +179,7 @@ def sweep_touched(arrays: Any, cycle: int, base: int) -> int:
             touched[base + n] = 0
             ring[base + n] = 0
             if total >= threshold[n]:
-                potential[n] = 0
+                potential[n] = (total - threshold[n]) & surplus
                 if (arrays.watched[n // BLOCK] >> (n % BLOCK)) & 1:
                     log_spikes(arrays, cycle, n, np.uint64(1))
                 arrays.fired[n_fired] = n
@@ -181,6 +187,16 @@ def sweep_touched(arrays: Any, cycle: int, base: int) -> int:
             else:
                 potential[n] = max(total, floor)
     return n_fired
+
+
+@register_jitable(forceinline=True)
+def look_again(arrays: Any, cycle: int, n_fired: int) -> None:
+    """See to it that who fired is looked at in the next cycle, when what a spike left may be enough for another."""
+    if arrays.numbers[Number.TRACKS_BLOCKS]:
+        slot = (cycle + 1) & (arrays.numbers[Number.N_SLOTS] - 1)
+        first = slot * arrays.numbers[Number.STRIDE] // BLOCK
+        for k in range(n_fired):
+            put(arrays.flags, first + get(arrays.fired, k) // BLOCK, 1)
 
 
 @register_jitable(forceinline=True)
@@ -302,7 +318,7 @@ def send_far(arrays: Any, cycle: int, source: int) -> None:
 
 
 @register_jitable(forceinline=True)
-def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
+def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any, surplus: int) -> None:
     """Run to the start of cycle `end`, or less far.
 
     Comes back early where the next cycle could overflow the log or the far list, or where the work limit is spent; how
@@ -316,6 +332,8 @@ def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input
         Ascending, none before the present one.
     input_neuron : int32[n_inputs]
     input_charge : int64[n_inputs], potential units
+    surplus : int
+        -1, or 0 where a spike leaves nothing.
     """
     cycle, work_limit = arrays.numbers[Number.CYCLE], arrays.numbers[Number.WORK_LIMIT]
     n_slots, stride, reach = arrays.numbers[Number.N_SLOTS], arrays.numbers[Number.STRIDE], arrays.numbers[Number.REACH]
@@ -351,16 +369,18 @@ def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input
             first = next_input
             while next_input < n_inputs and get(input_cycle, next_input) == cycle:
                 next_input += 1
-            give_input(arrays, base, input_neuron, input_charge, first, next_input)
+            give_input(arrays, base, input_neuron, input_charge, first, next_input, surplus)
         elif last_arrival < cycle and not always:
             cycle += 1
             continue
         latest = cycle
-        n_fired = sweep(arrays, cycle, base)
+        n_fired = sweep(arrays, cycle, base, surplus)
         work += arrays.potential.shape[0]
         if n_fired > 0:
             last_arrival = max(last_arrival, cycle + reach)
             work += propagate(arrays, cycle, base, n_fired)
+            if surplus:
+                look_again(arrays, cycle, n_fired)
         cycle += 1
     if leaks and latest < cycle - 1:
         # Forgotten in the idle cycles since.
@@ -373,21 +393,42 @@ def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input
 
 
 def _run_16(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int16), end, input_cycle, input_neuron, input_charge)
+    run_cycles(arrays_at(numbers, np.int16), end, input_cycle, input_neuron, input_charge, 0)
 
 
 def _run_32(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int32), end, input_cycle, input_neuron, input_charge)
+    run_cycles(arrays_at(numbers, np.int32), end, input_cycle, input_neuron, input_charge, 0)
 
 
 def _run_64(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int64), end, input_cycle, input_neuron, input_charge)
+    run_cycles(arrays_at(numbers, np.int64), end, input_cycle, input_neuron, input_charge, 0)
+
+
+def _run_subtract_16(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
+    run_cycles(arrays_at(numbers, np.int16), end, input_cycle, input_neuron, input_charge, -1)
+
+
+def _run_subtract_32(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
+    run_cycles(arrays_at(numbers, np.int32), end, input_cycle, input_neuron, input_charge, -1)
+
+
+def _run_subtract_64(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
+    run_cycles(arrays_at(numbers, np.int64), end, input_cycle, input_neuron, input_charge, -1)
+
+
+_ENTRIES = {
+    "zero": {2: _run_16, 4: _run_32, 8: _run_64},
+    "subtract": {2: _run_subtract_16, 4: _run_subtract_32, 8: _run_subtract_64},
+}
 
 
 @cache
-def kernel(dtype: np.dtype) -> Any:
-    """`run_cycles` compiled for a type of potentials; the arrays are those whose addresses are behind the numbers."""
+def kernel(dtype: np.dtype, reset: str) -> Any:
+    """`run_cycles` compiled for a type of potentials and a way of reset.
+
+    The arrays are those whose addresses are behind the numbers.
+    """
     i4s, i8s = (types.Array(kind, 1, "C") for kind in (types.int32, types.int64))
-    entry = {2: _run_16, 4: _run_32, 8: _run_64}[dtype.itemsize]
+    entry = _ENTRIES[reset][dtype.itemsize]
     with kept_kernels():
         return njit([types.void(i8s, types.int64, i8s, i4s, i8s)], cache=True, nogil=True)(entry)

@@ -78,7 +78,8 @@ class EventEngine:
         for number, value in (*tables.settings.items(), (Number.WORK_LIMIT, work_limit)):
             self._numbers[number] = value
         self._numbers[[Number.LAST_ARRIVAL, Number.SWEEP_UNTIL, Number.FAR_FIRST]] = -1, -1, FAR_AWAY
-        self._run = kernel(dtype)
+        self._reset = image.spec.reset
+        self._run = kernel(dtype, self._reset)
         self.cycle = 0
         self.watch(np.zeros(image.n_neurons, bool))
 
@@ -88,7 +89,7 @@ class EventEngine:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become a copy: its arrays lie elsewhere."""
         vars(self).update(state)
-        self._run = kernel(self._arrays.potential.dtype)
+        self._run = kernel(self._arrays.potential.dtype, self._reset)
         note_addresses(self._arrays)
 
     @property
@@ -138,6 +139,11 @@ class EventEngine:
         arrival = cycle + pending.ahead[~near]
         numbers[Number.CYCLE] = cycle
         numbers[Number.LAST_ARRIVAL] = cycle + pending.ahead[near].max(initial=-1)
+        if self._reset == "subtract":
+            # Who rests at a threshold fires without that anything arrives.
+            high = np.flatnonzero(arrays.potential >= arrays.threshold)
+            arrays.flags[((cycle & (n_slots - 1)) * stride + high) // BLOCK] = 1
+            numbers[Number.LAST_ARRIVAL] = max(int(numbers[Number.LAST_ARRIVAL]), cycle)
         numbers[Number.SWEEP_UNTIL] = -1
         numbers[Number.N_FAR] = len(arrival)
         numbers[Number.FAR_FIRST] = arrival.min(initial=FAR_AWAY)

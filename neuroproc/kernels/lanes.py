@@ -62,6 +62,7 @@ class LaneBatch:
             self._potential,
             self._history,
             self._reached,
+            True if tables.subtracts else None,
             self._clock,
         )
         self.cycle = 0
@@ -88,7 +89,8 @@ class LaneBatch:
         self.cycle = cycle
         self._potential[:] = potential
         self._history.fill(0)
-        self._clock[:] = self.tables.depth
+        # In the silence that follows nobody fires, unless a spike has left a potential at its threshold.
+        self._clock[:] = self.tables.depth, 0 if self.tables.subtracts else self.tables.depth
         self._spike_count.fill(0)
 
     def potentials(self) -> np.ndarray:

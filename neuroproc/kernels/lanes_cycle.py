@@ -20,6 +20,7 @@ from neuroproc.kernels.lanes_vectors import (
     count_lanes,
     lanes_at_least,
     load_row,
+    lower_or_raise,
     no_charge,
     store_row,
 )
@@ -46,6 +47,7 @@ def run_lanes(
     potential: np.ndarray,
     history: np.ndarray,
     reached: np.ndarray | None,
+    subtracts: bool | None,
     clock: np.ndarray,
     counted: Any,
     spike_count: np.ndarray,
@@ -75,6 +77,8 @@ def run_lanes(
         Spikes, a mask of lanes each: cycle by cycle, neuron by neuron.
     reached : uint64[n_neurons] or None
         Scratch, 0 between cycles; None where it makes no difference whether something arrived.
+    subtracts : True or None
+        None where a spike resets to 0; the kernel is then compiled without the other way.
     clock : int64[2]
         Where in the history the next cycle goes, in cycles, and how many cycles have passed without a spike.
     counted : uint64
@@ -155,7 +159,10 @@ def run_lanes(
             if reached is not None:
                 fired &= touched | reached[n]
                 reached[n] = np.uint64(0)
-            store_row(potential, n, clear_or_raise(total, fired, floor))
+            if subtracts is not None:
+                store_row(potential, n, lower_or_raise(total, fired, threshold[n], floor))
+            else:
+                store_row(potential, n, clear_or_raise(total, fired, floor))
             history[now + n] = fired
             # Observe.
             anywhere |= fired

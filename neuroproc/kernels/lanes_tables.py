@@ -8,9 +8,10 @@ import numpy as np
 from numba import njit
 
 from isa_spec.errors import EmulationError
-from isa_spec.image import ProcessorImage
+from isa_spec.image import ProcessorImage, potential_bounds, rising
+from neuroproc.bounds import falls_without_end, synaptic_range
 from neuroproc.kernels.cache import keep_kernels
-from neuroproc.state import falls_without_end, synaptic_range, tracks_touch
+from neuroproc.state import tracks_touch
 
 keep_kernels()
 
@@ -50,6 +51,8 @@ class LaneTables:
     always : bool
         Whether a neuron may fire though nothing reached it.
     leaks : bool
+    subtracts : bool
+        Whether a spike leaves what was above the threshold.
     """
 
     depth: int
@@ -67,6 +70,7 @@ class LaneTables:
     tracks_touch: bool
     always: bool
     leaks: bool
+    subtracts: bool
 
 
 def history_bytes(image: ProcessorImage) -> int:
@@ -120,6 +124,7 @@ def prepare_lanes(image: ProcessorImage) -> LaneTables:
         tracks_touch=touch,
         always=image.spec.evaluation == "every-cycle" and bool(np.any(image.threshold <= 0)),
         leaks=image.spec.leak == "all",
+        subtracts=image.spec.reset == "subtract",
     )
 
 
@@ -178,7 +183,8 @@ def input_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray, np.dtype
 
     Charge that makes a neuron fire, or sends it to the floor, whatever its potential and its synapses add, may be cut
     down to what is just enough. So potentials can be narrow on a processor with a wide input. There is room for a
-    charge of 1 at every port besides: the spikes of frames need no look.
+    charge of 1 at every port besides: the spikes of frames need no look. With reset by subtraction all charge makes a
+    difference, and potentials that rise without end take all the room of the processor's adder (`bounds.proven_end`).
 
     Returns
     -------
@@ -191,8 +197,14 @@ def input_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray, np.dtype
         return nothing + wide.min, nothing + wide.max, np.dtype(np.int64)
     leaks, floor = spec.leak == "all", spec.potential_floor
     threshold = image.threshold.astype(np.int64)
-    low, high = synaptic_range(image)
     ports = np.bincount([port.neuron for port in image.inputs], minlength=image.n_neurons).astype(np.int64)
+    if spec.reset == "subtract":
+        lows, highs = potential_bounds(image)
+        lowest, highest = int(lows.min(initial=0)), int(np.maximum(highs + ports, threshold).max(initial=0))
+        if np.any(rising(image)):
+            highest = 2 ** (spec.potential_bits - 1) - 1
+        return nothing + wide.min, nothing + wide.max, _narrowest(lowest, highest)
+    low, high = synaptic_range(image)
     resting_low = nothing if leaks or floor is None else nothing + floor
     resting_high = nothing if leaks else np.maximum(threshold - 1, 0)
     most = threshold - resting_low - low
@@ -204,7 +216,12 @@ def input_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray, np.dtype
     highest = int(np.maximum(resting_high + high + np.maximum(most, 0) + ports, threshold).max(initial=0))
     if not leaks and floor is not None:
         lowest = min(lowest, floor)
+    return least, most, _narrowest(lowest, highest)
+
+
+def _narrowest(lowest: int, highest: int) -> np.dtype:
+    """Narrowest type of potentials that holds a range."""
     for kind in (np.int16, np.int32):
         if np.iinfo(kind).min <= lowest and highest <= np.iinfo(kind).max:
-            return least, most, np.dtype(kind)
-    return least, most, np.dtype(np.int64)
+            return np.dtype(kind)
+    return np.dtype(np.int64)

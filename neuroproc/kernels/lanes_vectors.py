@@ -68,6 +68,11 @@ def clear_or_raise(vector: np.ndarray, fired: Any, floor: Any) -> np.ndarray:
     return np.where(lanes_of(fired), vector.dtype.type(0), np.maximum(vector, floor))
 
 
+def lower_or_raise(vector: np.ndarray, fired: Any, threshold: Any, floor: Any) -> np.ndarray:
+    """A threshold less in the lanes of a mask, at least the floor in the others."""
+    return np.where(lanes_of(fired), vector - threshold, np.maximum(vector, floor))
+
+
 def count_lanes(mask: Any) -> int:
     """Lanes in a mask."""
     return int(mask).bit_count()
@@ -194,6 +199,18 @@ def _clear_or_raise(typing: Any, vector: Any, fired: Any, floor: Any) -> Any:
 
 
 @instruction
+def _lower_or_raise(typing: Any, vector: Any, mask: Any, threshold: Any, floor: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, lanes, level, least = arguments
+        low = _spread(builder, least, LANES)
+        raised = builder.select(builder.icmp_signed(">", value, low), value, low)
+        lowered = builder.sub(value, _spread(builder, level, LANES))
+        return builder.select(builder.bitcast(lanes, _BOOLS), lowered, raised)
+
+    return vector(vector, types.uint64, _number(vector), _number(vector)), generate
+
+
+@instruction
 def _count_lanes(typing: Any, mask: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -216,5 +233,10 @@ overload(add_sum)(lambda vector, part: lambda vector, part: _add_sum(vector, par
 overload(lanes_at_least)(lambda vector, threshold: lambda vector, threshold: _lanes_at_least(vector, threshold))
 overload(clear_or_raise)(
     lambda vector, fired, floor: lambda vector, fired, floor: _clear_or_raise(vector, fired, floor)
+)
+overload(lower_or_raise)(
+    lambda vector, fired, threshold, floor: (
+        lambda vector, fired, threshold, floor: _lower_or_raise(vector, fired, threshold, floor)
+    )
 )
 overload(count_lanes)(lambda mask: lambda mask: _count_lanes(mask))

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isa_spec.image import ProcessorImage, potential_bounds
+from isa_spec.image import ProcessorImage, potential_bounds, rising
+from neuroproc.bounds import falls_without_end, synaptic_range
 from neuroproc.kernels.memory import Number, zeros
 from neuroproc.kernels.order import number_neurons
 from neuroproc.kernels.structure import ROW_MOST, Synapses, find_rows, merged, renumbered
 from neuroproc.kernels.vectors import BLOCK, FLAGS, packed
-from neuroproc.state import falls_without_end, synaptic_range, tracks_touch
+from neuroproc.state import tracks_touch
 
 MAX_SLOTS = 2**16
 RING_BYTES = 2**30
@@ -81,7 +82,8 @@ def prepare(image: ProcessorImage, max_slots: int = MAX_SLOTS, least_bits: int =
     settings = {
         Number.N_SLOTS: n_slots,
         Number.STRIDE: stride,
-        Number.REACH: int(near.delay.max(initial=0)),
+        # What a spike leaves may be enough for the next one.
+        Number.REACH: int(near.delay.max(initial=1 if image.spec.reset == "subtract" else 0)),
         Number.N_FAR_SYNAPSES: len(far),
         # Where potentials leak, a floor may be out of reach of a narrow type.
         Number.FLOOR: lowest if floor is None else max(floor, lowest),
@@ -139,8 +141,9 @@ def potential_type(image: ProcessorImage, least_bits: int = 16) -> np.dtype:
     """Narrowest type of 16, 32 or 64 bits that provably holds every sum of a resting potential and what synapses bring.
 
     Input needs no room: the kernel adds it in 64 bits. Where there is neither floor nor room below it does: what the
-    input leaves has to be remembered. Pending charge needs no proof of its own: a resting potential may be 0, so the
-    bounds cover it, in any order of arrival.
+    input leaves has to be remembered; and so it does above, where a spike leaves the surplus. Potentials that rise
+    without end take all the room of the processor's adder, which no run leaves (`bounds.proven_end`). Pending charge
+    needs no proof of its own: a resting potential may be 0, so the bounds cover it, in any order of arrival.
     """
     if falls_without_end(image):
         return np.dtype(np.int64)
@@ -154,6 +157,10 @@ def potential_type(image: ProcessorImage, least_bits: int = 16) -> np.dtype:
         assert floor is not None  # else potentials fall without end
         lowest, highest = floor + int(least.min(initial=0)), int((np.maximum(threshold - 1, 0) + most).max(initial=0))
         rests = floor
+    if image.spec.reset == "subtract":
+        highest = int(potential_bounds(image)[1].max(initial=0))
+        if np.any(rising(image)):
+            highest = 2 ** (image.spec.potential_bits - 1) - 1
     for bits in (16, 32):
         room = 2 ** (bits - 1)
         # The threshold stands for whatever is above it, the lowest number for whatever is below.

@@ -23,7 +23,9 @@ FLAGS = 64
 """Blocks whose flags are looked at in one go."""
 
 
-def sweep_block(potential: Any, threshold: Any, ring: Any, at: int, place: int, floor: int, keep: int) -> int:
+def sweep_block(
+    potential: Any, threshold: Any, ring: Any, at: int, place: int, floor: int, keep: int, surplus: int
+) -> int:
     """Integrate, compare and reset the block of neurons from `at` on; mask of those that fire.
 
     Parameters
@@ -36,11 +38,13 @@ def sweep_block(potential: Any, threshold: Any, ring: Any, at: int, place: int, 
     floor : int, potential units
     keep : int
         -1, or 0 where potentials start from 0.
+    surplus : int
+        -1 where a spike leaves what was above the threshold, 0 where it leaves nothing.
     """
     block, arrived = slice(at, at + BLOCK), slice(place, place + BLOCK)
     total = (potential[block] & keep) + ring[arrived]
     fires = total >= threshold[block]
-    potential[block] = np.where(fires, 0, np.maximum(total, floor))
+    potential[block] = np.where(fires, (total - threshold[block]) & surplus, np.maximum(total, floor))
     ring[arrived] = 0
     return int.from_bytes(np.packbits(fires, bitorder="little").tobytes(), "little")
 
@@ -190,27 +194,29 @@ def _spread(builder: Any, value: Any, count: int) -> Any:
 
 @instruction
 def _sweep_block(
-    typing: Any, potential: Any, threshold: Any, ring: Any, at: Any, place: Any, floor: Any, keep: Any
+    typing: Any, potential: Any, threshold: Any, ring: Any, at: Any, place: Any, floor: Any, keep: Any, surplus: Any
 ) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        v, theta, q, index, where, low, kept = arguments
+        v, theta, q, index, where, low, kept, left = arguments
         v_at, number, align = _entry(context, builder, potential, v, index)
         q_at, _, _ = _entry(context, builder, ring, q, where)
         theta_at, _, _ = _entry(context, builder, threshold, theta, index)
         if number != _WORD:
-            low, kept = builder.trunc(low, number), builder.trunc(kept, number)
+            low, kept, left = (builder.trunc(value, number) for value in (low, kept, left))
         vector = ir.VectorType(number, BLOCK)
         resting = builder.and_(builder.load(v_at, align=align, typ=vector), _spread(builder, kept, BLOCK))
         total = builder.add(resting, builder.load(q_at, align=align, typ=vector))
-        fires = builder.icmp_signed(">=", total, builder.load(theta_at, align=align, typ=vector))
+        level = builder.load(theta_at, align=align, typ=vector)
+        fires = builder.icmp_signed(">=", total, level)
+        above = builder.and_(builder.sub(total, level), _spread(builder, left, BLOCK))
         least, none = _spread(builder, low, BLOCK), ir.Constant(vector, None)
         raised = builder.select(builder.icmp_signed(">", total, least), total, least)
-        _store(builder, builder.select(fires, none, raised), v_at, align)
+        _store(builder, builder.select(fires, above, raised), v_at, align)
         _store(builder, none, q_at, align)
         return builder.zext(builder.bitcast(fires, ir.IntType(BLOCK)), _WORD)
 
     long = types.int64
-    return types.uint64(potential, threshold, ring, long, long, long, long), generate
+    return types.uint64(potential, threshold, ring, long, long, long, long, long), generate
 
 
 @instruction
@@ -369,7 +375,7 @@ def _mark_places_code(flags: Any, size: Any, base: Any, mask: Any, synapses: Any
 # numba takes no instruction for the compiled form of a function, only a Python function around it.
 # ruff: noqa: PLW0108
 compiled(sweep_block)(
-    lambda *_: lambda v, theta, q, at, place, low, keep: _sweep_block(v, theta, q, at, place, low, keep)
+    lambda *_: lambda v, theta, q, at, place, low, keep, left: _sweep_block(v, theta, q, at, place, low, keep, left)
 )
 compiled(add_rows)(_add_rows_code)
 compiled(scatter)(_scatter_code)

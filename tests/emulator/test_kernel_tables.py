@@ -9,11 +9,11 @@ import pytest
 from emulator_helpers import ALL_FAMILIES, family_spec, loosened, make_spec, random_image
 from kernel_helpers import check_tables
 
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage, build_image, rising
+from neuroproc.bounds import falls_without_end, steepest_fall, synaptic_range
 from neuroproc.kernels.memory import Number
 from neuroproc.kernels.prepare import RING_BYTES, potential_type, prepare, ring_slots
 from neuroproc.kernels.structure import Synapses, merged, renumbered
-from neuroproc.state import falls_without_end, steepest_fall, synaptic_range
 
 pytestmark = pytest.mark.differential
 
@@ -27,7 +27,7 @@ def test_tables(family: str, seed: int) -> None:
     tables = check_tables(image, max_slots=int(rng.choice([2, 2**16])))
     settings, rules = tables.settings, image.spec
     low = bool((image.threshold < 1).any())
-    assert settings[Number.TRACKS_TOUCH] == (low and rules.evaluation == "on-delivery")
+    assert settings[Number.TRACKS_TOUCH] == ((low or rising(image).any()) and rules.evaluation == "on-delivery")
     assert settings[Number.ALWAYS] == (low and rules.evaluation == "every-cycle")
     lowest = np.iinfo(tables.arrays["threshold"].dtype).min
     assert settings[Number.LOWEST] == lowest

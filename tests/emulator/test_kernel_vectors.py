@@ -16,8 +16,10 @@ widths = pytest.mark.parametrize("bits", [16, 32, 64])
 
 
 @njit
-def sweep_block(potential: Any, threshold: Any, ring: Any, at: int, place: int, floor: int, keep: int) -> Any:
-    return vectors.sweep_block(potential, threshold, ring, at, place, floor, keep)
+def sweep_block(
+    potential: Any, threshold: Any, ring: Any, at: int, place: int, floor: int, keep: int, surplus: int
+) -> Any:
+    return vectors.sweep_block(potential, threshold, ring, at, place, floor, keep, surplus)
 
 
 @njit
@@ -78,7 +80,8 @@ def agree(operation: str, *arguments: Any) -> list[Any]:
 
 @widths
 @pytest.mark.parametrize("keep", [-1, 0])
-def test_sweep(bits: int, keep: int) -> None:
+@pytest.mark.parametrize("surplus", [-1, 0])
+def test_sweep(bits: int, keep: int, surplus: int) -> None:
     rng = np.random.default_rng(bits)
     edge = 2 ** (bits - 2) - 1
     for least, most in ((-20, 20), (-edge, edge)):
@@ -87,7 +90,7 @@ def test_sweep(bits: int, keep: int) -> None:
                 rng.integers(least, most, 4 * BLOCK).astype(f"i{bits // 8}") for _ in range(3)
             )
             threshold[BLOCK + 3] = 2 ** (bits - 1) - 1
-            after = agree("sweep_block", potential, threshold, ring, BLOCK, 2 * BLOCK + 5, floor, keep)
+            after = agree("sweep_block", potential, threshold, ring, BLOCK, 2 * BLOCK + 5, floor, keep, surplus)
             assert not after[2][2 * BLOCK + 5 : 3 * BLOCK + 5].any()
             assert np.array_equal(after[2][: 2 * BLOCK + 5], ring[: 2 * BLOCK + 5])
             assert np.array_equal(after[0][:BLOCK], potential[:BLOCK])
