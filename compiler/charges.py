@@ -14,7 +14,8 @@ evaluation from potential 0 compares the sum s + b with t. Inhibited, it is at m
 
 *Leak.* Every cycle starts at 0. There is nothing to clear, and a slot takes one cycle.
 
-*Floor* at -B. After an evaluation the potential is at most a = min(t - 1, P + b). Between, nothing but the clearing
+*Floor* at -B. After an evaluation the potential is at most a = min(t - 1, P + b), or P + b - t where a reset only
+subtracts t and that is more. Between, nothing but the clearing
 charge -(a + B) arrives (no unit fires there), so it ends at -B; the bias is B larger, and brings it to 0 together with
 the data. With B = 0 this holds from the first cycle on; else the first clearing comes before the first bias, and that
 before the first evaluation (`control.bias_delay`). Units that can never be left above 0 or below are not touched.
@@ -78,11 +79,15 @@ def no_charges(threshold: np.ndarray) -> Charges:
 
 def ways_to_clear(spec: ProcessorSpec) -> tuple[str, ...]:
     """Ways of clearing that a processor has, the cheapest first."""
+    ways: tuple[str, ...]
     if spec.leak == "all":
-        return "leak", "force"  # nothing rests at a floor
-    if spec.potential_floor is None:
-        return ("force",)
-    return ("floor", "force") if spec.weight_min < 0 else ("force", "floor")
+        ways = ("leak", "force")  # nothing rests at a floor
+    elif spec.potential_floor is None:
+        ways = ("force",)
+    else:
+        ways = ("floor", "force") if spec.weight_min < 0 else ("force", "floor")
+    # What is forced to fire has to be at 0 then.
+    return ways if spec.reset == "zero" else tuple(way for way in ways if way != "force")
 
 
 def clearing_way(wanted: str, spec: ProcessorSpec) -> str:
@@ -100,15 +105,22 @@ def clearing_way(wanted: str, spec: ProcessorSpec) -> str:
         If the processor does not have it.
     """
     ways = ways_to_clear(spec)
-    if wanted == "auto":
+    if wanted == "auto" and ways:
         return ways[0]
     if wanted not in ways:
         key = "leak" if wanted == "leak" or spec.leak == "all" else "potential_floor"
+        if wanted == "force":
+            key = "reset"
         found = "none" if getattr(spec, key) is None else getattr(spec, key)
-        remedy = {"leak": "whose potentials leak", "floor": "with a floor and without leak"}[wanted]
+        remedy = {
+            "auto": "with a floor",
+            "leak": "whose potentials leak",
+            "floor": "with a floor and without leak",
+            "force": "with reset zero",
+        }[wanted]
         raise ResourceError(
             f"clearing '{wanted}' does not work with {key} = {found} (profile {spec.name}), allowed: "
-            f"{', '.join(ways)}; choose one of these, or a profile {remedy}",
+            f"{', '.join(ways) or 'none'}; choose one of these, or a profile {remedy}",
             limit=key,
             used=1,
             allowed=0,
@@ -163,6 +175,8 @@ def layer_charges(
         return Charges(threshold, bias, nothing, inhibit, nothing)
     floor = spec.potential_floor
     above = np.minimum(threshold - 1, positive + bias)
+    if spec.reset == "subtract":
+        above = np.maximum(above, positive + bias - threshold)
     keeps = above > 0 if floor == 0 else (above > 0) | (negative < 0) | (inhibit < 0)
     if clearing == "force":
         lowest = negative + np.minimum(bias + inhibit, 0)
@@ -184,14 +198,16 @@ def _counting_charges(
     name: str,
 ) -> Charges:
     """Charges of a layer that gathers counted values (see the module)."""
-    if spec.leak != "none":
-        raise ResourceError(
-            f"layer '{name}' cannot gather counted values with leak = {spec.leak} (profile {spec.name}), allowed: "
-            "none; use the encoding 'bitplanes' or 'thermometer', or choose a profile without leak",
-            limit="leak",
-            used=1,
-            allowed=0,
-        )
+    for key, needed in (("leak", "none"), ("reset", "zero")):
+        if getattr(spec, key) != needed:
+            raise ResourceError(
+                f"layer '{name}' cannot gather counted values with {key} = {getattr(spec, key)} (profile {spec.name}), "
+                f"allowed: {needed}; use the encoding 'bitplanes' or 'thermometer', or choose a profile with {key} = "
+                f"{needed}",
+                limit=key,
+                used=1,
+                allowed=0,
+            )
     floor = spec.potential_floor
     rest = floor if clearing == "floor" and floor is not None else 0
     preload = np.zeros_like(negative) if floor is None else -negative

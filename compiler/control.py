@@ -53,12 +53,12 @@ def phase_delay(cycle: int, slot: int, least: int) -> int:
 
 
 def clear_delay(schedule: Schedule, stage: Stage) -> int:
-    """From the phase clock to the units, to arrive one cycle after they were evaluated."""
-    return phase_delay(stage.contract.start + 1, stage.contract.slot, schedule.least)
+    """From the phase clock to the units, to arrive one cycle after they were last evaluated in a slot."""
+    return phase_delay(stage.contract.start + stage.contract.levels, stage.contract.slot, schedule.least)
 
 
 def bias_delay(schedule: Schedule, stage: Stage) -> int:
-    """From the phase clock to the units, to arrive with the data; with the last spikes of counted values.
+    """From the phase clock to the units, to arrive with the data: of counted values with the last, of rates the first.
 
     The very first one must not come before the first clearing that it is to balance (a floor below 0, or a preload),
     nor before the gates are awake, which are there a hop after the phase before the data's.
@@ -66,7 +66,7 @@ def bias_delay(schedule: Schedule, stage: Stage) -> int:
     contract, least = stage.contract, schedule.least
     lifted = schedule.clearing == "floor" and schedule.spec.potential_floor and np.any(stage.charges.clear)
     if lifted or stage.levels > 1:
-        delay = clear_delay(schedule, stage) + contract.slot - 1
+        delay = clear_delay(schedule, stage) + contract.slot - contract.levels
     else:
         delay = phase_delay(contract.start, contract.slot, least)
     if stage.gated:
@@ -79,14 +79,16 @@ def preload_delay(schedule: Schedule, stage: Stage) -> int:
     return bias_delay(schedule, stage) - (stage.levels - 1)
 
 
-def gate_delay(schedule: Schedule, stage: Stage) -> int:
-    """From the phase clock to a gate, to inhibit before anything can fire."""
-    return phase_delay(stage.contract.start - schedule.least, stage.contract.slot, schedule.hop)
+def gate_delays(schedule: Schedule, stage: Stage) -> np.ndarray:
+    """From the phase clock to a gate, to inhibit before anything can fire, in every step: int64[levels]."""
+    first = phase_delay(stage.contract.start - schedule.least, stage.contract.slot, schedule.hop)
+    return first + np.arange(stage.contract.levels)
 
 
 def tile_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.ndarray:
-    """From a row gate to a gate, for each tile of a row that carries values: int64[tiles]."""
-    return schedule.hop + contract.slot * contract.col_pitch * np.arange(tiles)
+    """From a row gate to a gate, for each tile of a row that carries values, and each step: int64[tiles * levels]."""
+    first = schedule.hop + contract.slot * contract.col_pitch * np.arange(tiles)
+    return (first[:, None] + np.arange(contract.levels)).ravel()
 
 
 def row_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.ndarray:

@@ -159,7 +159,8 @@ def _gate_cost(schedule: Schedule, stage: Stage) -> LayerCost:
     """Gates of a layer, and what arrives at them."""
     rows, cols = control.row_classes(stage.contract), control.col_classes(stage.contract)
     gates = len(rows) * (1 + len(cols))
-    synapses = sum(row.tiles + len(cols) + sum(col.tiles for col in cols) for row in rows)
+    per_step = sum(len(cols) + sum(col.tiles for col in cols) for _ in rows)
+    synapses = sum(row.tiles for row in rows) + per_step * stage.contract.levels
     folded = LayerCost(stage.name, stage.role, 0, 0, 0, 0, {"gate": gates}, synapses, 0)
     return _with_lines(folded, gate_lines(schedule, stage))
 

@@ -89,8 +89,9 @@ def _find(network: LayeredNetwork) -> _Found:
     found = _Found({}, {}, {})
     for spiking in layers:
         low, high = _sums(spiking, found, network)
-        found.never[spiking.layer.name] = high < spiking.threshold
-        found.always[spiking.layer.name] = low >= spiking.threshold
+        # What a unit gathers over several steps is at most all that is positive; no frame makes it fire in all of them.
+        found.never[spiking.layer.name] = high * network.steps < spiking.threshold
+        found.always[spiking.layer.name] = (low >= spiking.threshold) & (not network.rate)
     for spiking in layers:
         found.heard[spiking.layer.name] = np.full(spiking.shape[0], spiking.layer.name == network.answering.name)
     for spiking in reversed(layers):
@@ -104,13 +105,14 @@ def _find(network: LayeredNetwork) -> _Found:
 
 
 def _sums(spiking: SpikingLayer, found: _Found, network: LayeredNetwork) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of what each channel sums anywhere on its map: two int64[C], potential units."""
+    """Bounds of what each channel sums anywhere on its map, in one step: two int64[C], potential units."""
     low, high = np.zeros((2, spiking.shape[0]), np.int64)
+    most = 1 if network.rate else spike_levels(network.encoding)
     for term in spiking.terms:
         weight = term.window.weight
         negative, positive = np.minimum(weight, 0).sum(axis=(2, 3)), np.maximum(weight, 0).sum(axis=(2, 3))
         if term.source == INPUT:
-            negative, positive = (side * spike_levels(network.encoding) for side in (negative, positive))
+            negative, positive = (side * most for side in (negative, positive))
         else:
             out, within = np.ogrid[: weight.shape[0], : weight.shape[1]]
             channel = term.window.input_channel(out, within)
@@ -294,4 +296,6 @@ def _cut(layer: Layer, maps: _Maps, kept: dict[str, np.ndarray]) -> Layer:
                 threshold = threshold[mine] - by_channel[:, constant].sum(axis=(1, 2))
             weight = by_channel[:, kept[source]].reshape(len(by_channel), -1, *layer.weight.shape[2:])
             return replace(layer, weight=weight, threshold=threshold)
+        case Pool2d() if layer.threshold is not None:
+            return replace(layer, threshold=layer.threshold[mine])
     return layer

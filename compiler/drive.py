@@ -128,12 +128,15 @@ class SpikingLayer:
     shape : (C, H, W)
     terms : tuple of Term
     threshold : int64[C], potential units
+    floor : int or None, potential units
+        Of a rate-coded network, in the units of the terms.
     """
 
     layer: Layer
     shape: Shape
     terms: tuple[Term, ...]
     threshold: np.ndarray
+    floor: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,16 +177,17 @@ def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
         scale = lcm(*(part.denominator for part in parts))
         windows = [_all_channels(part, shape[0], scale // part.denominator) for part in parts]
         assert not isinstance(layer, Concat | Flatten)  # they do not spike
-        threshold = np.ones(shape[0], np.int64) if isinstance(layer, Pool2d) else layer.threshold
+        threshold = np.ones(shape[0], np.int64) if layer.kind == "maxpool2d" else layer.threshold
         assert threshold is not None  # without, it would not spike
         threshold = scaled(threshold, scale)
-        if scale > 1:
+        if scale > 1 and not network.rate:  # what several steps leave is no multiple of what weights share
             windows, threshold = _reduced(windows, threshold)
         terms = tuple(
             Term(part.source, _over_planes(layer, window, network.encoding) if part.source == INPUT else window)
             for part, window in zip(parts, windows, strict=True)
         )
-        found.append(SpikingLayer(layer, shape, terms, threshold))
+        floor = None if network.floor is None else network.floor * scale
+        found.append(SpikingLayer(layer, shape, terms, threshold, floor))
         maps[layer.name] = (_Part(0, shape, layer.name, shape),)
     return tuple(found)
 
@@ -248,10 +252,10 @@ def _values_of(layer: Dense, part: _Part) -> Window:
 
 
 def _pooled(layer: Pool2d, part: _Part, shape: Shape, network: LayeredNetwork) -> _Part:
-    if layer.spikes and part.window is not None:
+    if layer.kind == "maxpool2d" and part.window is not None:
         raise NetworkError(f"layer '{layer.name}': the maximum of drives is not a spike; give its source thresholds")
     highest = largest_value(network.encoding)
-    if layer.spikes and part.source == INPUT and highest > 1:
+    if layer.kind == "maxpool2d" and part.source == INPUT and highest > 1:
         raise NetworkError(
             f"layer '{layer.name}': the maximum of input values 0..{highest} (encoding '{network.encoding['kind']}') "
             "is not a spike; put a layer with thresholds before it, or use the encoding 'binary'"

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import EXACT, INPUT, LayeredNetwork, beyond_exact, scaled
-from isa_spec.coding import to_classes, to_values
+from compiler.network import EXACT, INPUT, LayeredNetwork, beyond_exact, fineness_of, scaled
+from isa_spec.coding import to_values
+from isa_spec.decoding import needs_potentials, to_classes
 from isa_spec.frames import as_frames
+from isa_spec.trains import rate_trains
 
 
 def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarray]:
-    """Values of every layer: decisions of those with thresholds, drives of linear ones.
+    """Values of every layer: decisions of those with thresholds, drives of linear ones; of rates, in every step.
 
     Parameters
     ----------
@@ -23,7 +25,7 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
 
     Returns
     -------
-    dict of str to uint8 or int64[n_frames, C, H, W]
+    dict of str to uint8 or int64[n_frames, C, H, W], of rate-coded networks [n_frames, n_steps, C, H, W]
         By layer name; ``"input"`` holds the values that the network sees of the frames. Averages are
         given as sums.
 
@@ -34,30 +36,97 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
     FormatError
         If frames have another shape than the network's input, or the encoding cannot carry their values.
     """
-    values = {INPUT: to_values(network.encoding, as_frames(frames, network.input_shape))}
+    frames = as_frames(frames, network.input_shape)
+    trains = rate_trains(network.encoding, frames) if network.rate else to_values(network.encoding, frames)
+    # Sums know nothing of steps, so those of one frame are as good as frames.
+    values = {INPUT: trains.reshape(-1, *network.input_shape)}
     # An average is kept as the sum, and counted as so many times too large.
     times = {INPUT: 1}
     for layer in network.layers:
-        read = [values[source] for source in layer.sources]
-        scales = [times[source] for source in layer.sources]
-        scale = lcm(*scales)
-        factors = [scale // own for own in scales]
-        alike = [x if f == 1 else x.astype(np.int64) * f for x, f in zip(read, factors, strict=True)]
-        sums, own = _sums(layer, alike)
-        times[layer.name] = 1 if layer.spikes else scale * own
+        sums, scale = _scaled_sums(layer, values, times)
+        times[layer.name] = 1 if layer.spikes else scale
         threshold = getattr(layer, "threshold", None)
-        values[layer.name] = sums if threshold is None else _fires(sums, scaled(threshold, scale))
-    return values
+        if threshold is None:
+            values[layer.name] = sums
+        elif network.rate:
+            values[layer.name] = _integrated(network, sums, threshold, scale)[0]
+        else:
+            values[layer.name] = _fires(sums, scaled(threshold, scale))
+    if not network.rate:
+        return values
+    return {name: value.reshape(len(frames), network.steps, *value.shape[1:]) for name, value in values.items()}
+
+
+def final_potentials(network: LayeredNetwork, decisions: dict[str, np.ndarray]) -> np.ndarray:
+    """Potentials of the units that answer, after the last step: int64[n_frames, n_units], in C, H, W order.
+
+    Where averages reach them they are as many times too large as the sums.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        Rate-coded.
+    decisions : dict
+        From `evaluate`.
+    """
+    layer, finest = network.answering, {INPUT: 1}
+    for other in network.layers:
+        finest[other.name] = fineness_of(other, finest)
+    values = {name: value.reshape(-1, *value.shape[2:]) for name, value in decisions.items()}
+    sums, scale = _scaled_sums(layer, values, finest)
+    if (threshold := getattr(layer, "threshold", None)) is None:
+        # The maximum of spikes is not gathered.
+        return np.zeros((len(decisions[INPUT]), int(np.prod(sums.shape[1:]))), np.int64)
+    potential = _integrated(network, sums, threshold, scale)[1]
+    return potential.reshape(len(potential), -1)
 
 
 def classes(network: LayeredNetwork, decisions: dict[str, np.ndarray]) -> np.ndarray | None:
     """Class of each frame from the decisions of the last layer: int64[n_frames], None without classes."""
     outputs = decisions[network.layers[-1].name]
-    return to_classes(network.decode, outputs.reshape(len(outputs), -1))
+    potential = final_potentials(network, decisions) if needs_potentials(network.decode) else None
+    return to_classes(network.decode, outputs.reshape(len(outputs), network.steps, -1), potential)
+
+
+def _scaled_sums(layer: Layer, values: dict[str, np.ndarray], times: dict[str, int]) -> tuple[np.ndarray, int]:
+    """What a layer's thresholds are held against, or its map if it has none; and how many times too large."""
+    scales = [times[source] for source in layer.sources]
+    scale = lcm(*scales)
+    factors = [scale // own for own in scales]
+    read = [values[source] for source in layer.sources]
+    alike = [x if f == 1 else x.astype(np.int64) * f for x, f in zip(read, factors, strict=True)]
+    sums, own = _sums(layer, alike)
+    return sums, scale * own
+
+
+def _integrated(
+    network: LayeredNetwork, sums: np.ndarray, threshold: np.ndarray, scale: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes of units that add up their sums over the steps of a frame, and what they hold after the last.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+    sums : int64[n_frames * n_steps, C, H, W], potential units
+    threshold : int64[C], potential units
+    scale : int
+        How many times too large the sums are.
+    """
+    by_step = sums.reshape(-1, network.steps, *sums.shape[1:])
+    limit = scaled(threshold, scale)[:, None, None]
+    potential = np.zeros((len(by_step), *sums.shape[1:]), np.int64)
+    fired = np.zeros(by_step.shape, np.uint8)
+    for step in range(network.steps):
+        potential += by_step[:, step]
+        fires = potential >= limit
+        fired[:, step] = fires
+        rest = potential if network.floor is None else np.maximum(potential, network.floor * scale)
+        potential = np.where(fires, potential - limit if network.reset == "subtract" else 0, rest)
+    return fired.reshape(sums.shape), potential
 
 
 def _sums(layer: Layer, read: list[np.ndarray]) -> tuple[np.ndarray, int]:
-    """What a layer's thresholds are held against, or its map if it has none; and how many times too large."""
+    """Sums of a layer over maps that are alike in scale, and how many times too large it makes them."""
     x = read[0]
     match layer:
         case Conv2d():

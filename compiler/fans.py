@@ -208,8 +208,8 @@ def _fan_ins(schedule: Schedule) -> Iterator[tuple[str, str, np.ndarray]]:
         yield stage.name, stage.role, _unit_fan_in(schedule, stage)
         if stage.gated or control.lifted_by_gates(stage):
             rows, cols = control.row_classes(stage.contract), control.col_classes(stage.contract)
-            ticks = 0 if stage.turn else 1
-            fans = [fan for row in rows for fan in (row.tiles, *(col.tiles + ticks for col in cols))]
+            ticks, steps = 0 if stage.turn else 1, stage.contract.levels
+            fans = [fan for row in rows for fan in (row.tiles, *((col.tiles + ticks) * steps for col in cols))]
             yield stage.name, "gate", np.array(fans)
         if stage.hold:
             what, demux = f"layer '{stage.name}'", stage.hold.demux

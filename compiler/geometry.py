@@ -44,7 +44,10 @@ class Carrier:
     serialises : int or None
         For a serialiser, the carrier whose map it carries in smaller tiles.
     levels : int
-        Largest value, told by that many spikes: above 1 only for the input and the serialiser behind it.
+        Most spikes by which a value is told: above 1 for a counted input and the serialiser behind it, and for every
+        carrier of a rate-coded network.
+    floor : int or None, potential units
+        As in `SpikingLayer`.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Carrier:
     threshold: np.ndarray | None = None
     serialises: int | None = None
     levels: int = 1
+    floor: int | None = None
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -108,7 +112,7 @@ def make_geometry(network: LayeredNetwork, plan: FoldPlan) -> Geometry:
     read = {INPUT: _serialise(carriers, 0, plan.tiles.get(INPUT))}
     for spiking in layers:
         name = spiking.layer.name
-        carriers.append(_units(spiking, carriers, read, plan.tiles.get(name)))
+        carriers.append(_units(spiking, carriers, read, plan.tiles.get(name), network.steps))
         home[name] = len(carriers) - 1
         read[name] = _serialise(carriers, home[name], plan.tiles.get(name))
     answer = network.answering.name
@@ -122,7 +126,9 @@ def make_geometry(network: LayeredNetwork, plan: FoldPlan) -> Geometry:
     return Geometry(tuple(carriers), read, home, rows, cols, _silent(carriers))
 
 
-def _units(spiking: SpikingLayer, carriers: list[Carrier], read: dict[str, int], wanted: Tile | None) -> Carrier:
+def _units(
+    spiking: SpikingLayer, carriers: list[Carrier], read: dict[str, int], wanted: Tile | None, levels: int
+) -> Carrier:
     """Carrier of a layer's units: its tile is the largest that follows from what it reads, or wider by the plan."""
     name = spiking.layer.name
     axes: list[list[Axis]] = []
@@ -148,7 +154,8 @@ def _units(spiking: SpikingLayer, carriers: list[Carrier], read: dict[str, int],
         Reading(read[term.source], term.window, rows, cols)
         for term, rows, cols in zip(spiking.terms, *axes, strict=True)
     )
-    return Carrier(name, spiking.shape, (axes[0][0].unroll, axes[1][0].unroll), readings, spiking.threshold)
+    tile = (axes[0][0].unroll, axes[1][0].unroll)
+    return Carrier(name, spiking.shape, tile, readings, spiking.threshold, levels=levels, floor=spiking.floor)
 
 
 def _serialise(carriers: list[Carrier], number: int, wanted: Tile | None) -> int:

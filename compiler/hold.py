@@ -73,11 +73,12 @@ def hold_charges(
     ResourceError
         If a threshold does not fit, or the processor cannot hold sums or clear them.
     """
-    if clearing != "floor" or not spec.parallel_synapses:
+    if clearing != "floor" or not spec.parallel_synapses or spec.reset != "zero":
         key = "potential_floor" if spec.parallel_synapses else "parallel_synapses"
+        key = key if spec.reset == "zero" else "reset"
         raise ResourceError(
             f"layer '{name}' cannot be held with clearing '{clearing}' on profile {spec.name}, allowed: clearing "
-            f"'floor' with parallel synapses ({key}); align it by delay, or choose such a profile",
+            f"'floor' with parallel synapses and reset zero ({key}); align it by delay, or choose such a profile",
             limit=key,
             used=1,
             allowed=0,

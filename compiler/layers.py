@@ -1,6 +1,6 @@
 """The layers a network is made of: frozen, integers only. Each knows the shape it makes of the shapes it reads.
 
-A layer *spikes* if it has thresholds of its own (or is the maximum of spikes). A layer without is *linear*: its sums
+A layer *spikes* if it has thresholds of its own, or is the maximum of spikes. A layer without is *linear*: its sums
 are drives, and they count in the thresholds of the layers that read it. Flatten and concat only arrange.
 """
 
@@ -136,20 +136,32 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class Pool2d:
-    """Maximum (of spikes, so an OR), sum or average over windows; sum and average are linear."""
+    """Maximum (of spikes, so an OR), sum or average over windows.
+
+    Parameters
+    ----------
+    name : str
+    sources : (str,)
+    kind : str
+        ``"maxpool2d"``, ``"sumpool2d"`` or ``"avgpool2d"``.
+    kernel, stride : (rows, columns)
+    threshold : int64[C] or None, potential units
+        Of sum and average: None makes the layer linear. The maximum has none, it is a spike.
+    """
 
     name: str
     sources: tuple[str, ...]
     kind: str
     kernel: Pair
     stride: Pair
+    threshold: np.ndarray | None = None
     n_parameters: ClassVar[int] = 0
     n_nonzero: ClassVar[int] = 0
 
     @property
     def spikes(self) -> bool:
-        """Whether the layer has thresholds."""
-        return self.kind == "maxpool2d"
+        """Whether the layer has units."""
+        return self.kind == "maxpool2d" or self.threshold is not None
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         """Shape of the layer's map.
@@ -157,8 +169,13 @@ class Pool2d:
         Raises
         ------
         NetworkError
-            If the window does not fit the source's map.
+            If the window does not fit the source's map, or thresholds are not one per channel.
         """
+        if self.threshold is not None and len(self.threshold) != shapes[0][0]:
+            raise NetworkError(
+                f"layer '{self.name}': {len(self.threshold)} thresholds for the {shapes[0][0]} channels of "
+                f"'{self.sources[0]}'"
+            )
         return (shapes[0][0], *_positions(self.name, shapes[0], self.kernel, self.stride, ((0, 0), (0, 0))))
 
 

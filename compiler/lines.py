@@ -214,7 +214,7 @@ def clock_lines(schedule: Schedule) -> Lines:
         for stage in schedule.stages:
             if stage.gated:
                 rows, cols = control.row_classes(stage.contract), control.col_classes(stage.contract)
-                reached.append(_ones([control.gate_delay(schedule, stage)], len(rows) * len(cols)))
+                reached.append(_ones(control.gate_delays(schedule, stage), len(rows) * len(cols)))
             reached.append(_charges_of(schedule, stage))
             reached += [_demux_charges_of(schedule, stage, part) for part in stage.held]
         found.append(reached)

@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from compiler.layers import Concat, Dense, Flatten, Layer, Pool2d, Shape
-from isa_spec.coding import check_decode, check_encoding
+from isa_spec.coding import check_encoding, is_rate, spike_levels
+from isa_spec.decoding import check_decode, needs_steps
 from isa_spec.errors import NetworkError
 
 INPUT = "input"
 """Name under which layers refer to the frame."""
+RESETS = ("zero", "subtract")
+"""What a unit of a rate-coded network keeps when it fires: nothing, or what exceeds its threshold."""
 EXACT = 2**52
 """Absolute sums stay below: they are then exact in any arithmetic that is in use."""
 
@@ -25,6 +28,10 @@ EXACT = 2**52
 @dataclass(frozen=True, eq=False)
 class LayeredNetwork:
     """Layers in order, each reading the frame or an earlier layer; the last one is the output.
+
+    With the encoding ``rate`` a frame is shown for several steps, and in each of them every layer is evaluated: a unit
+    adds up what its spikes bring, from step to step and from 0 at the frame's begin, fires in a step in which the sum
+    reaches its threshold, and is then reset. With any other, it decides once.
 
     Parameters
     ----------
@@ -35,11 +42,15 @@ class LayeredNetwork:
         As in the file format; see docs/formats.md.
     pruned_from : str
         `source_digest` of the network that this one is without its dead matter; empty for one as it was given.
+    reset : str
+        One of `RESETS`; other than ``zero`` only with rates.
+    floor : int or None, potential units
+        To which a unit that does not fire is raised after each step; None: its potential may fall. Only with rates.
 
     Raises
     ------
     NetworkError
-        If names clash, a source is unknown, or shapes do not fit.
+        If names clash, a source is unknown, shapes do not fit, or a rate-coded unit would fire without a cause.
     """
 
     name: str
@@ -48,6 +59,8 @@ class LayeredNetwork:
     encoding: Mapping[str, Any]
     decode: Mapping[str, Any]
     pruned_from: str = ""
+    reset: str = "zero"
+    floor: int | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -56,6 +69,49 @@ class LayeredNetwork:
         c, h, w = shapes[self.answering.name]
         object.__setattr__(self, "encoding", check_encoding(self.encoding, f"network '{self.name}', input"))
         object.__setattr__(self, "decode", check_decode(self.decode, c * h * w, f"network '{self.name}', output"))
+        self._check_steps()
+
+    def _check_steps(self) -> None:
+        """Refuse what only a network of several steps can have, and what it cannot."""
+        if self.reset not in RESETS:
+            raise NetworkError(f"network '{self.name}': reset = {self.reset!r}, allowed: {', '.join(RESETS)}")
+        if self.floor is not None and (type(self.floor) is not int or self.floor > 0):
+            raise NetworkError(
+                f"network '{self.name}': floor = {self.floor!r}, allowed: an integer of 0 or below, or none"
+            )
+        if not self.rate:
+            given = {"reset": self.reset != "zero", "floor": self.floor is not None, "decode": needs_steps(self.decode)}
+            if any(given.values()):
+                key = next(key for key, found in given.items() if found)
+                raise NetworkError(
+                    f"network '{self.name}': {key} = {getattr(self, key)!r} says something about several steps, but "
+                    f"with the encoding '{self.encoding['kind']}' units decide once; leave it out, or use the encoding "
+                    "'rate'"
+                )
+            return
+        for layer in self.layers:
+            threshold = getattr(layer, "threshold", None)
+            if threshold is not None and threshold.min() < 1:
+                unit = int(threshold.argmin())
+                raise NetworkError(
+                    f"layer '{layer.name}', threshold[{unit}] = {threshold[unit]}, allowed 1 and above: in a "
+                    "rate-coded network such a unit would fire in every step"
+                )
+            if layer.kind == "maxpool2d" and self.reset == "subtract":
+                raise NetworkError(
+                    f"layer '{layer.name}': the maximum of spikes keeps nothing, so it cannot be reset by subtraction; "
+                    "use sumpool2d or avgpool2d with a threshold, or reset 'zero'"
+                )
+
+    @property
+    def rate(self) -> bool:
+        """Whether a frame is shown for several steps."""
+        return is_rate(self.encoding)
+
+    @property
+    def steps(self) -> int:
+        """For how many steps a frame is shown."""
+        return spike_levels(self.encoding) if self.rate else 1
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -95,10 +151,14 @@ class LayeredNetwork:
     def digest(self) -> str:
         """SHA-256 of everything that decides the network's answers."""
         digest = hashlib.sha256()
-        plain = [list(self.input_shape), dict(self.encoding), dict(self.decode)]
+        plain: list[Any] = [list(self.input_shape), dict(self.encoding), dict(self.decode)]
+        if self.rate:
+            plain += [self.reset, self.floor]
         digest.update(json.dumps(plain, sort_keys=True).encode())
         for layer in self.layers:
             fields = {key: value for key, value in vars(layer).items() if not isinstance(value, np.ndarray)}
+            if isinstance(layer, Pool2d):
+                fields.pop("threshold", None)  # counts below if it is an array, else there is none
             digest.update(json.dumps([layer.kind, fields], sort_keys=True).encode())
             for key, value in sorted(vars(layer).items()):
                 if isinstance(value, np.ndarray):

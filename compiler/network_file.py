@@ -25,16 +25,17 @@ _COMMON = {"name", "type", "inputs"}
 _UNITS = {"threshold", "batchnorm"}
 _CONV = (frozenset({"weight"}), frozenset({*_UNITS, "stride", "padding", "pad_value", "dilation", "groups"}))
 _POOL = (frozenset({"kernel"}), frozenset({"stride"}))
+_SUM = (frozenset({"kernel"}), frozenset({"stride", "threshold"}))
 _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "conv2d": _CONV,
     "conv1d": _CONV,
     "dense": (frozenset({"weight"}), frozenset(_UNITS)),
     "maxpool2d": _POOL,
     "maxpool1d": _POOL,
-    "sumpool2d": _POOL,
-    "sumpool1d": _POOL,
-    "avgpool2d": _POOL,
-    "avgpool1d": _POOL,
+    "sumpool2d": _SUM,
+    "sumpool1d": _SUM,
+    "avgpool2d": _SUM,
+    "avgpool1d": _SUM,
     "add": (frozenset({"inputs"}), frozenset(_UNITS)),
     "concat": (frozenset({"inputs"}), frozenset()),
     "flatten": (frozenset(), frozenset()),
@@ -89,7 +90,7 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
         raise FormatError(f"{where}: not a layered network (format is not '{FORMAT}')")
     if type(entry.get("version")) is not int or not 1 <= entry["version"] <= VERSION:
         raise FormatError(f"{where}: version {entry.get('version')!r}, this program reads 1..{VERSION}")
-    _check_keys(entry, {"format", "version", "input", "layers"}, {"name", "output", "values"}, where)
+    _check_keys(entry, {"format", "version", "input", "layers"}, {"name", "output", "values", "reset", "floor"}, where)
     values = entry.get("values", "binary")
     if values not in ("binary", "bipolar"):
         raise NetworkError(f"{where}: values = {values!r}, allowed: 'binary' (0 and 1) or 'bipolar' (-1 and +1)")
@@ -124,7 +125,15 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
     name = _name(entry.get("name", Path(where).stem or "network"), where)
     # A network over one axis lies along the rows: that takes fewer relays than along the columns.
     frame = (shape[0], shape[1], shape[2] if axes == 2 else 1)
-    network = LayeredNetwork(name, frame, tuple(layers), source.get("encoding"), decode)
+    network = LayeredNetwork(
+        name,
+        frame,
+        tuple(layers),
+        source.get("encoding"),
+        decode,
+        reset=entry.get("reset", "zero"),
+        floor=entry.get("floor"),
+    )
     return from_bipolar(network, pads) if values == "bipolar" else network
 
 
@@ -151,15 +160,15 @@ def _layer(item: Any, where: str, previous: str, fineness: Mapping[str, int], ar
         return Flatten(name, sources)
     if kind == "concat":
         return Concat(name, sources)
-    if "kernel" in required:
-        kernel = _per_axis(item["kernel"], axes, f"{where}: kernel")
-        stride = _per_axis(item.get("stride", item["kernel"]), axes, f"{where}: stride")
-        return Pool2d(name, sources, f"{kind[:-2]}2d", kernel, stride)
     threshold = None
     if "threshold" in item:
         threshold = integers(arrays.get(item["threshold"], f"{where}: threshold"), 1, f"{where}: threshold")
-        if "batchnorm" in item:
-            raise NetworkError(f"{where}: has both threshold and batchnorm, allowed: one (level is its threshold)")
+    if "kernel" in required:
+        kernel = _per_axis(item["kernel"], axes, f"{where}: kernel")
+        stride = _per_axis(item.get("stride", item["kernel"]), axes, f"{where}: stride")
+        return Pool2d(name, sources, f"{kind[:-2]}2d", kernel, stride, threshold)
+    if threshold is not None and "batchnorm" in item:
+        raise NetworkError(f"{where}: has both threshold and batchnorm, allowed: one (level is its threshold)")
     grain = lcm(*(fineness.get(source, 1) for source in sources))
     if kind == "add":
         return _addition(item, name, sources, threshold, grain, arrays, where)

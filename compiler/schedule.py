@@ -17,6 +17,7 @@ from compiler.lines import missing_lead
 from compiler.network import LayeredNetwork
 from compiler.pitches import Pitch, find_pitches
 from compiler.plan import FoldPlan
+from compiler.rate import check_rate, rate_charges
 from compiler.stages import Part, Schedule, Stage, Taps
 from compiler.starts import earliest_start, starts_of, stream_extent
 from compiler.turn_search import fill_turns, find_turns
@@ -43,6 +44,7 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         If a unit cannot be held on the processor, or it cannot clear potentials as the plan wants, or too many
         synapses arrive at a unit.
     """
+    check_rate(network, spec, plan)
     geometry = make_geometry(network, plan)
     pitches, frame_pitch = find_pitches(geometry)
     counts = shared_channels(geometry, plan.channels)
@@ -52,12 +54,12 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     charges = [
         no_charges(np.ones(1, np.int64))
         if number in turning
-        else _charges(geometry, number, parts[number], counts[number], spec, number in gated, plan)
+        else _charges(network, geometry, number, parts[number], counts[number], spec, number in gated, plan)
         for number in range(1, len(parts))
     ]
     saves = [plan.dense == "held" or _saves(geometry, read, pitches, frame_pitch, spec) for read in parts[1:]]
     holds = [
-        _hold(geometry, number, parts[number], spec, number in turning, plan) if saved else None
+        _hold(geometry, number, parts[number], spec, number in turning, plan) if saved and not network.rate else None
         for number, saved in enumerate(saves, start=1)
     ]
     slot = _slot(geometry, charges, turning, holds, spec, plan)
@@ -76,8 +78,10 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         late = max(
             0,
             *(
-                earliest_start(read, charge, turn is not None, slot, spec, plan, lead) - start
-                for read, charge, turn, start in zip(parts[1:], charges, takes, starts[1:], strict=True)
+                earliest_start(read, charge, turn is not None, slot - carrier.levels, spec, plan, lead) - start
+                for carrier, read, charge, turn, start in zip(
+                    geometry.carriers[1:], parts[1:], charges, takes, starts[1:], strict=True
+                )
             ),
         )
         for read, hold in zip(parts[1:], holds, strict=True):
@@ -134,6 +138,8 @@ def fill_channels(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan, 
     ScheduleError, ResourceError
         As `make_schedule` for the plan.
     """
+    if network.rate:
+        raise ScheduleError(f"channels of rate-coded network '{network.name}' cannot take turns; leave them out")
     plain = make_schedule(network, spec, replace(plan, channels={}))
     forgets = plain.clearing == "leak"
     slot = stretch * (plain.slot if forgets else max(plain.slot, 2))
@@ -219,7 +225,7 @@ def _parts(geometry: Geometry, pitches: list[Pitch], number: int) -> tuple[Part,
                 reading.window,
                 _window_taps(reading.rows, pitches[reading.source][0]),
                 _window_taps(reading.cols, pitches[reading.source][1]),
-                geometry.carriers[reading.source].levels,
+                geometry.carriers[reading.source].levels - carrier.levels + 1,
                 together,
             )
             for reading in carrier.readings
@@ -227,7 +233,7 @@ def _parts(geometry: Geometry, pitches: list[Pitch], number: int) -> tuple[Part,
     read = geometry.carriers[carrier.serialises]
     rows, cols = (_serial_taps(read.tile[axis], carrier.tile[axis], pitches[number][axis]) for axis in range(2))
     window = each_channel(carrier.shape[0], (1, 1), (1, 1))
-    return (Part(carrier.serialises, window, rows, cols, read.levels, together),)
+    return (Part(carrier.serialises, window, rows, cols, together=together),)
 
 
 def _window_taps(axis: Axis, pitch: int) -> Taps:
@@ -242,6 +248,7 @@ def _serial_taps(tile: int, cut: int, pitch: int) -> Taps:
 
 
 def _charges(
+    network: LayeredNetwork,
     geometry: Geometry,
     number: int,
     parts: tuple[Part, ...],
@@ -257,6 +264,9 @@ def _charges(
         return no_charges(np.ones(-(-carrier.shape[0] // count), np.int64))
     windows, levels = [part.window for part in parts], [part.levels for part in parts]
     assert carrier.threshold is not None  # it has units
+    if network.rate:
+        floor, threshold = carrier.floor, carrier.threshold
+        return rate_charges(windows, threshold, network.steps, floor, spec, gated, clearing, carrier.name)
     return layer_charges(windows, levels, carrier.threshold, spec, gated, clearing, carrier.name)
 
 

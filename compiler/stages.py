@@ -43,7 +43,8 @@ class Taps:
 class Part:
     """One window of a stage over one carrier: 0 is the input, ``i + 1`` stage ``i``.
 
-    ``levels`` is the largest value of what is read. ``together`` says that channels which share a neuron share its
+    ``levels`` is the most spikes of a value that are gathered before one is compared: above 1 where values are counted.
+    ``together`` says that channels which share a neuron share its
     synapses, too, and keep their source's turns.
     """
 
@@ -87,8 +88,8 @@ class Stage:
 
     @property
     def levels(self) -> int:
-        """Largest value that its units gather over the cycles of a slot."""
-        return max(part.levels for part in self.parts) if self.role == "unit" else 1
+        """Most spikes of a value that its units gather before they compare."""
+        return max(part.levels for part in self.parts)
 
     @property
     def aligned(self) -> tuple[Part, ...]:

@@ -35,7 +35,7 @@ def starts_of(
     and later by ``lead`` than that.
     """
     starts = [0]
-    for number, (read, hold) in enumerate(zip(parts[1:], holds, strict=True), start=1):
+    for read, hold in zip(parts[1:], holds, strict=True):
         if hold:
             extents = [stream_extent(geometry.carriers[part.source], pitches[part.source]) for part in read]
             last = max(starts[part.source] + slot * extent for part, extent in zip(read, extents, strict=True))
@@ -44,9 +44,8 @@ def starts_of(
         ready = []
         for part in read:
             turn = 0 if part.together else turns[part.source][-1]
-            counted = part.levels - geometry.carriers[number].levels
             taps = slot * (_latest(part.rows) + _latest(part.cols))
-            ready.append(starts[part.source] + turn + counted + taps)
+            ready.append(starts[part.source] + turn + part.levels - 1 + taps)
         starts.append(max(ready) + lead + (2 if _several(read, spec) else 1))
     return starts
 
@@ -65,7 +64,7 @@ def _latest(taps: Taps) -> int:
 
 
 def earliest_start(
-    read: tuple[Part, ...], charges: Charges, turns: bool, slot: int, spec: ProcessorSpec, plan: FoldPlan, lead: int
+    read: tuple[Part, ...], charges: Charges, turns: bool, rest: int, spec: ProcessorSpec, plan: FoldPlan, lead: int
 ) -> int:
     """First cycle in which a stage may be evaluated when the clocks start in cycle 0.
 
@@ -75,7 +74,8 @@ def earliest_start(
     charges : Charges
     turns : bool
         Whether its units are silent but in turns.
-    slot : int, cycles
+    rest : int, cycles
+        From the clearing after a slot's last comparison to the first of the next slot.
     spec : ProcessorSpec
     plan : FoldPlan
     lead : int, cycles
@@ -88,5 +88,5 @@ def earliest_start(
     lifted = clearing_way(plan.clearing, spec) == "floor" and spec.potential_floor and np.any(charges.clear)
     if lifted or any(part.levels > 1 for part in read):
         # Cleared once before the first bias, which lifts it from the floor, or the first preload.
-        earliest = max(2 * hop + least, least + slot - 1)
+        earliest = max(2 * hop + least, least + rest)
     return earliest

@@ -147,12 +147,13 @@ def turn_charges(
     ResourceError
         If a threshold does not fit, or the processor has neither floor nor leak.
     """
-    if clearing == "force" or spec.weight_min >= 0:
+    if clearing == "force" or spec.weight_min >= 0 or spec.reset != "zero":
         key = "weight_min" if clearing != "force" else "potential_floor"
+        key = key if spec.reset == "zero" else "reset"
         raise ResourceError(
-            f"layer '{name}': channels cannot take turns with clearing '{clearing}' and weights {spec.weight_min}.."
-            f"{spec.weight_max} (profile {spec.name}), allowed: clearing 'floor' or 'leak' and negative weights "
-            f"({key}); give every channel a neuron, or choose such a profile",
+            f"layer '{name}': channels cannot take turns with clearing '{clearing}', weights {spec.weight_min}.."
+            f"{spec.weight_max} and reset {spec.reset} (profile {spec.name}), allowed: clearing 'floor' or 'leak', "
+            f"negative weights and reset zero ({key}); give every channel a neuron, or choose such a profile",
             limit=key,
             used=1,
             allowed=0,

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from isa_spec.arrays import decode_npy, encode_npy, to_zip, unzip
-from isa_spec.coding import check_decode, check_encoding, plane_weights
+from isa_spec.coding import check_encoding, plane_weights
+from isa_spec.decoding import check_decode
 from isa_spec.errors import EmulationError, FormatError, SpecError
 from isa_spec.image import LayerRecord, Port, ProcessorImage, check_image
 from isa_spec.spec import ProcessorSpec

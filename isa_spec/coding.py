@@ -1,4 +1,4 @@
-"""Frames to spikes and decisions to classes: what both the oracle and the host of the chip must do alike."""
+"""Frames to values and spikes: what both the oracle and the host of the chip must do alike."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from isa_spec.errors import FormatError
 MAX_BITS = 16
 """Most bit planes of a channel."""
 MAX_LEVELS = 255
-"""Most spikes that count a value."""
+"""Most spikes that count a value, and most steps of a rate code."""
+MAX_RATE = 2**31 - 1
+"""Largest value of which a rate code can speak in every step."""
 _ENCODINGS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "binary": (frozenset(), frozenset({"threshold"})),
     "bitplanes": (frozenset({"bits"}), frozenset()),
     "count": (frozenset({"levels"}), frozenset()),
     "thermometer": (frozenset({"thresholds"}), frozenset()),
+    "rate": (frozenset({"steps"}), frozenset({"levels", "source", "seed"})),
 }
 """Required and optional keys of each encoding, beside its kind."""
+RATE_SOURCES = ("bernoulli", "even")
+"""Where the spikes of a rate code come from: chance, or as evenly spread as can be."""
 
 
 def check_encoding(entry: Any, where: str) -> dict[str, Any]:
@@ -41,12 +46,11 @@ def check_encoding(entry: Any, where: str) -> dict[str, Any]:
         state, key = ("missing", min(missing)) if missing else ("unknown", min(unknown))
         allowed = ", ".join(["kind", *sorted(required | optional)])
         raise FormatError(f"{where}: {state} key '{key}', encoding '{kind}' has {allowed}")
+    if kind == "rate":
+        return _check_rate(encoding, where)
     for key, most in (("bits", MAX_BITS), ("levels", MAX_LEVELS)):
         if key in required:
-            number = encoding[key]
-            if type(number) is not int or not 1 <= number <= most:
-                raise FormatError(f"{where}: {key} = {number!r}, allowed: an integer in 1..{most}")
-            return {"kind": kind, key: number}
+            return {"kind": kind, key: _integer(encoding[key], 1, most, f"{where}: {key}")}
     if kind == "thermometer":
         steps = encoding["thresholds"]
         integers = isinstance(steps, list) and steps and all(type(step) is int for step in steps)
@@ -59,36 +63,27 @@ def check_encoding(entry: Any, where: str) -> dict[str, Any]:
     return {"kind": kind, "threshold": threshold}
 
 
-def check_decode(entry: Any, n_outputs: int, where: str) -> dict[str, Any]:
-    """The output decoding, with an n-hot key as nested lists.
+def _integer(value: Any, least: int, most: int, what: str) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise FormatError(f"{what} = {value!r}, allowed: an integer in {least}..{most}")
+    return value
 
-    Raises
-    ------
-    FormatError
-        If the kind is unknown, a key is unknown, or the key does not fit the outputs.
-    """
-    decode = {"kind": "spikes"} if entry is None else entry
-    kind = decode.get("kind") if isinstance(decode, Mapping) else decode
-    allowed = {"spikes": {"kind"}, "argmax": {"kind", "classes"}, "n-hot": {"kind", "key"}}
-    if kind not in allowed:
-        raise FormatError(f"{where}: decode {kind!r} is not supported, allowed: {', '.join(sorted(allowed))}")
-    wrong = set(decode) ^ allowed[kind]
-    if wrong:
-        state = "unknown" if min(wrong) in decode else "missing"
-        raise FormatError(
-            f"{where}: {state} key '{min(wrong)}', decode {kind!r} has {', '.join(sorted(allowed[kind]))}"
-        )
-    if kind == "spikes":
-        return {"kind": "spikes"}
-    if kind == "argmax":
-        classes = decode["classes"]
-        if type(classes) is not int or classes < 1 or n_outputs % classes:
-            raise FormatError(f"{where}: classes = {classes!r}, allowed: a divisor of the {n_outputs} outputs")
-        return {"kind": "argmax", "classes": classes}
-    key = np.asarray(decode["key"])
-    if key.ndim != 2 or key.shape[1] != n_outputs or key.dtype.kind not in "iub" or not np.isin(key, (0, 1)).all():
-        raise FormatError(f"{where}: key of shape {list(key.shape)}, allowed: 0/1 in [classes][{n_outputs}]")
-    return {"kind": "n-hot", "key": key.astype(int).tolist()}
+
+def _check_rate(encoding: Mapping[str, Any], where: str) -> dict[str, Any]:
+    source = encoding.get("source", "bernoulli")
+    if source not in RATE_SOURCES:
+        raise FormatError(f"{where}: source = {source!r}, allowed: {', '.join(RATE_SOURCES)}")
+    if source == "even" and "seed" in encoding:
+        raise FormatError(f"{where}: key 'seed', but source 'even' has no chance in it; leave it out")
+    checked = {
+        "kind": "rate",
+        "steps": _integer(encoding["steps"], 1, MAX_LEVELS, f"{where}: steps"),
+        "levels": _integer(encoding.get("levels", 255), 1, MAX_RATE, f"{where}: levels"),
+        "source": source,
+    }
+    if source == "bernoulli":
+        checked["seed"] = _integer(encoding.get("seed", 0), 0, 2**63 - 1, f"{where}: seed")
+    return checked
 
 
 def plane_weights(encoding: Mapping[str, Any]) -> tuple[int, ...]:
@@ -107,26 +102,42 @@ def plane_weights(encoding: Mapping[str, Any]) -> tuple[int, ...]:
     return (1,)
 
 
-def spike_levels(encoding: Mapping[str, Any]) -> int:
-    """Most spikes by which one lane tells one value: 1 unless values are counted.
+def is_rate(encoding: Mapping[str, Any]) -> bool:
+    """Whether a frame is shown for several steps, in each of which every layer is evaluated.
 
     Parameters
     ----------
     encoding : dict
         As `check_encoding` returns it.
     """
-    return int(encoding["levels"]) if encoding["kind"] == "count" else 1
+    return bool(encoding["kind"] == "rate")
+
+
+def spike_levels(encoding: Mapping[str, Any]) -> int:
+    """Most spikes by which one lane tells one value: 1 unless values are counted, or rates.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    """
+    match encoding["kind"]:
+        case "count":
+            return int(encoding["levels"])
+        case "rate":
+            return int(encoding["steps"])
+    return 1
 
 
 def largest_value(encoding: Mapping[str, Any]) -> int:
-    """Largest value of a channel as the network sees it; the least is 0.
+    """Largest value of a channel as the network sees it at once; the least is 0.
 
     Parameters
     ----------
     encoding : dict
         As `check_encoding` returns it.
     """
-    return sum(plane_weights(encoding)) * spike_levels(encoding)
+    return 1 if is_rate(encoding) else sum(plane_weights(encoding)) * spike_levels(encoding)
 
 
 def check_frames(encoding: Mapping[str, Any], frames: np.ndarray) -> None:
@@ -144,9 +155,9 @@ def check_frames(encoding: Mapping[str, Any], frames: np.ndarray) -> None:
         If a value is beyond what the encoding can tell, or is no integer.
     """
     kind = encoding["kind"]
-    if kind not in ("bitplanes", "count"):
+    if kind not in ("bitplanes", "count", "rate"):
         return
-    highest = largest_value(encoding)
+    highest = encoding["levels"] if kind == "rate" else largest_value(encoding)
     if frames.dtype.kind not in "iub":
         raise FormatError(f"frames of {frames.dtype}, allowed: integers; scale and round them before, as you mean it")
     wrong = np.argwhere((frames < 0) | (frames > highest))
@@ -225,26 +236,3 @@ def to_planes(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
             planes = [frames >= encoding["threshold"]]
     n_frames, channels, height, width = frames.shape
     return np.stack(planes, axis=2).astype(np.uint8).reshape(n_frames, channels * len(planes), height, width)
-
-
-def to_classes(decode: Mapping[str, Any], outputs: np.ndarray) -> np.ndarray | None:
-    """Class of each frame, the lowest index on a tie; None if the network has no classes.
-
-    Parameters
-    ----------
-    decode : dict
-        As `check_decode` returns it.
-    outputs : uint8[n_frames, n_outputs]
-        Decisions of the last layer in C, H, W order.
-
-    Returns
-    -------
-    int64[n_frames] or None
-    """
-    if decode["kind"] == "spikes":
-        return None
-    if decode["kind"] == "argmax":
-        scores = outputs.reshape(len(outputs), decode["classes"], -1).sum(axis=2, dtype=np.int64)
-    else:
-        scores = outputs.astype(np.int64) @ np.asarray(decode["key"], np.int64).T
-    return np.argmax(scores, axis=1)

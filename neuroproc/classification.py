@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isa_spec.coding import check_frames, to_classes
+from isa_spec.coding import check_frames
+from isa_spec.decoding import to_classes
 from isa_spec.errors import EmulationError
 from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
@@ -26,7 +27,7 @@ class Classification:
     Parameters
     ----------
     outputs : uint8[n_frames, C, H, W]
-        Decisions of the last layer.
+        Decisions of the last layer; of rates, how often each unit fired.
     predictions : int64[n_frames] or None
         Classes; None if the network has none.
     labels : int64[n_frames] or None
@@ -133,18 +134,23 @@ def classify(
             # The last is reported below, once.
             progress(min(len(frames) * intervals // stream.intervals, len(frames) - 1), len(frames))
 
-    outputs = np.zeros((len(frames), *stream.output_shape), np.uint8)
+    trains = np.zeros((len(frames), *stream.output_shape), np.uint8)
+    potentials = np.zeros((len(frames), stream.output.n_values), np.int64)
     counts = np.zeros(image.n_neurons, np.int64)
     for span in join(stream, run_side_by_side(jobs, show)):
         counts += span.spike_count
-        for first, part in span.decisions:
-            seen = slice(max(first, 0), min(first + len(part), len(frames)))
-            outputs[seen] += part[seen.start - first : seen.stop - first]
+        for part in span.seen:
+            seen = slice(max(part.first, 0), min(part.first + len(part.trains), len(frames)))
+            own = slice(seen.start - part.first, seen.stop - part.first)
+            # A frame may be seen by two spans, each of which saw some of it.
+            trains[seen] += part.trains[own]
+            if part.potentials is not None:
+                potentials[seen] += part.potentials[own]
     if progress:
         progress(len(frames), len(frames))
     return Classification(
-        outputs=outputs,
-        predictions=to_classes(image.decode or {"kind": "spikes"}, outputs.reshape(len(outputs), -1)),
+        outputs=trains.sum(axis=1, dtype=np.uint8),
+        predictions=to_classes(image.decode or {"kind": "spikes"}, trains.reshape(*trains.shape[:2], -1), potentials),
         labels=None if labels is None else np.asarray(labels, np.int64),
         cycles=stream.cycles,
         spikes=int(counts.sum()),

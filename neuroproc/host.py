@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from isa_spec.coding import plane_weights, to_planes
+from isa_spec.coding import plane_weights
 from isa_spec.errors import EmulationError
 from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
+from isa_spec.trains import spike_trains
 
 
 def input_contract(image: ProcessorImage) -> StreamContract:
@@ -56,10 +57,7 @@ def encode_frames(image: ProcessorImage, frames: np.ndarray, first: int = 0) -> 
         If the shape is not that of the network's input, or the encoding cannot carry their values.
     """
     contract = input_contract(image)
-    planes = to_planes(image.encoding or {}, as_frames(frames, input_shape(image)))
-    spoken = [np.nonzero(planes > spike) for spike in range(contract.levels)]
-    number = np.repeat(np.arange(contract.levels), [len(found[0]) for found in spoken])
-    frame, c, y, x = (np.concatenate(axis) for axis in zip(*spoken, strict=True))
+    frame, number, c, y, x = np.nonzero(spike_trains(image.encoding or {}, as_frames(frames, input_shape(image))))
     cycle = contract.cycles()[c, y, x] + (frame + first) * contract.interval + number
     return SpikeEvents.of(cycle, contract.lanes()[c, y, x])
 
@@ -71,19 +69,24 @@ class MapReader:
     ----------
     contract : StreamContract
     n_frames : int
+
+    Attributes
+    ----------
+    trains : uint8[n_frames, levels, C, H, W]
+        Whether each value has had its spike in each of its cycles.
     """
 
     def __init__(self, contract: StreamContract, n_frames: int) -> None:
         self._contract = contract
         # A map may take longer than an interval: the next frame's first values then come before its last ones.
-        cycles = contract.cycles().ravel()[:, None] + np.arange(contract.levels) - contract.start
+        cycles = contract.cycles().ravel() + np.arange(contract.levels)[:, None] - contract.start
         behind, offset = np.divmod(cycles, contract.interval)
-        keys = (offset * contract.n_lanes + contract.lanes().reshape(-1, 1)).ravel()
-        order = np.argsort(keys)
-        self._value = order // contract.levels
-        self._keys = keys[order]
-        self._behind = behind.ravel()[order]
-        self.decisions = np.zeros((n_frames, contract.channels, contract.height, contract.width), np.uint8)
+        keys = (offset * contract.n_lanes + contract.lanes().ravel()).ravel()
+        self._spike = np.argsort(keys)
+        self._keys = keys[self._spike]
+        self._behind = behind.ravel()[self._spike]
+        shape = (contract.levels, contract.channels, contract.height, contract.width)
+        self.trains = np.zeros((n_frames, *shape), np.uint8)
 
     def read(self, cycle: np.ndarray, lane: np.ndarray) -> None:
         """Take in spikes.
@@ -94,10 +97,48 @@ class MapReader:
             Since reset.
         lane : int64[n_spikes]
         """
-        contract, n_frames = self._contract, len(self.decisions)
+        contract, n_frames = self._contract, len(self.trains)
         frame, offset = np.divmod(np.asarray(cycle, np.int64) - contract.start, contract.interval)
         key = offset * contract.n_lanes + lane
         place = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
         frame -= self._behind[place]
         real = (self._keys[place] == key) & (frame >= 0) & (frame < n_frames)
-        np.add.at(self.decisions.reshape(n_frames, -1), (frame[real], self._value[place[real]]), 1)
+        self.trains.reshape(n_frames, -1)[frame[real], self._spike[place[real]]] = 1
+
+
+class PotentialReader:
+    """Collects what the neurons of a map hold after the last cycle of each value, before they are cleared.
+
+    Parameters
+    ----------
+    contract : StreamContract
+    n_frames : int
+
+    Attributes
+    ----------
+    potentials : int64[n_frames, n_values], potential units
+        Values in C, H, W order.
+    """
+
+    def __init__(self, contract: StreamContract, n_frames: int) -> None:
+        self._contract = contract
+        after = contract.cycles().ravel() + contract.levels - 1 - contract.start
+        self._behind, self._offset = np.divmod(after, contract.interval)
+        self._lane = contract.lanes().ravel()
+        self._looks = np.unique(self._offset)
+        self.potentials = np.zeros((n_frames, contract.n_values), np.int64)
+
+    def next_look(self, cycle: int) -> int:
+        """First cycle from ``cycle`` (since reset) on after which some value is complete."""
+        interval, offset = divmod(cycle - self._contract.start, self._contract.interval)
+        number = int(np.searchsorted(self._looks, offset))
+        later, number = divmod(number, len(self._looks))
+        return self._contract.start + (interval + later) * self._contract.interval + int(self._looks[number])
+
+    def read(self, cycle: int, potential: np.ndarray) -> None:
+        """Take in what the lanes hold after a cycle (since reset): int64[n_lanes], potential units."""
+        interval, offset = divmod(cycle - self._contract.start, self._contract.interval)
+        complete = np.flatnonzero(self._offset == offset)
+        frame = interval - self._behind[complete]
+        real = (frame >= 0) & (frame < len(self.potentials))
+        self.potentials[frame[real], complete[real]] = potential[self._lane[complete[real]]]

@@ -16,7 +16,7 @@ from neuroproc.host import MapReader
 from neuroproc.ports import InputQueue
 from neuroproc.processor import LAST_CYCLE, check_extensions
 from neuroproc.state import ProcessorState
-from neuroproc.stretches import FrameStream, Job, Report, Span, cut, spike_places
+from neuroproc.stretches import FrameStream, Job, Report, Seen, Span, cut, spike_places
 
 if TYPE_CHECKING:
     from neuroproc.kernels.lanes import LaneBatch
@@ -137,8 +137,9 @@ class LaneReader:
         stream = group.stream
         # Frames that entered before are decided within.
         self._frames = group.length + stream.depth
-        self._reader = MapReader(stream.output, len(group.stretches) * self._frames)
-        neurons = np.array([port.neuron for port in stream.image.outputs], np.int64)
+        n_frames = len(group.stretches) * self._frames
+        self._reader, self._potentials = MapReader(stream.output, n_frames), stream.potential_reader(n_frames)
+        self.neurons = neurons = np.array([port.neuron for port in stream.image.outputs], np.int64)
         self._port = np.argsort(neurons, kind="stable")
         self._neuron = neurons[self._port]
         # Where in an interval a port has something to say: the same in all lanes.
@@ -161,12 +162,29 @@ class LaneReader:
         ahead = stream.depth - stream.warm_up + lane * self._frames
         self._reader.read(cycle[entry[which]] + ahead * stream.interval, port[which])
 
-    def decisions(self) -> list[tuple[int, np.ndarray]]:
-        """Decisions of each lane, with the number of its first frame."""
-        shape = (len(self._group.stretches), self._frames, *self._reader.decisions.shape[1:])
-        depth = self._group.stream.depth
+    def next_look(self, cycle: int) -> int | None:
+        """First cycle of the batch from ``cycle`` on after which it wants the outputs' potentials; None: never."""
+        # Lanes are whole intervals apart, so what is complete in one is in all.
+        return None if self._potentials is None else self._potentials.next_look(cycle)
+
+    def look(self, cycle: int, potential: np.ndarray, counted: int) -> None:
+        """Take in what the outputs hold after a cycle: int[n_outputs, 64]; of the lanes of a mask."""
+        assert self._potentials is not None  # it has asked for them
+        stream = self._group.stream
+        for lane in range(len(self._group.stretches)):
+            if counted >> lane & 1:
+                ahead = stream.depth - stream.warm_up + lane * self._frames
+                self._potentials.read(cycle + ahead * stream.interval, potential[:, lane])
+
+    def seen(self) -> list[Seen]:
+        """What each lane's frames gave."""
+        n_lanes, depth = len(self._group.stretches), self._group.stream.depth
+        trains = self._reader.trains.reshape(n_lanes, self._frames, *self._reader.trains.shape[1:])
+        held: list[np.ndarray] | list[None] = [None] * n_lanes
+        if self._potentials is not None:
+            held = list(self._potentials.potentials.reshape(n_lanes, self._frames, -1))
         begins = (begin - depth for begin, _ in self._group.stretches)
-        return list(zip(begins, self._reader.decisions.reshape(shape), strict=True))
+        return [Seen(*lane) for lane in zip(begins, trains, held, strict=True)]
 
 
 def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
@@ -194,7 +212,8 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
             if batch.cycle == inputs_end * interval:
                 first, inputs_end = inputs_end, min(inputs_end + group.block, group.span)
                 inputs = group.inputs(first, inputs_end)
-            until = min(stop, inputs_end * interval)
+            look = reader.next_look(batch.cycle)
+            until = min(stop, inputs_end * interval, *([] if look is None else [look + 1]))
             if rise is not None:
                 # A frame's spike may come on top of what starts a clock.
                 highest = batch.potentials().max(axis=1) + len(image.inputs)
@@ -203,6 +222,8 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
             cycle, neuron, charge, lanes = (column[now:to] for column in inputs)
             charge = np.clip(charge, tables.least_input[neuron], tables.most_input[neuron])
             reader.read(batch.run(until, cycle, neuron, charge, lanes, counted), counted)
+            if look is not None and batch.cycle == look + 1:
+                reader.look(look, batch.potentials()[reader.neurons], counted)
             done = (end - begin) * batch.cycle // (group.span * interval)
             report(done - told)
             told = done
@@ -214,7 +235,7 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
         partial(group.state, batch, seen[1], n_lanes - 1),
         seen[-1].leads_to(seen[0], image, n_lanes),
         batch.spike_count,
-        reader.decisions(),
+        reader.seen(),
     )
 
 

@@ -14,12 +14,14 @@ from functools import partial
 
 import numpy as np
 
-from isa_spec.coding import to_planes
+from isa_spec.decoding import needs_potentials
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
-from neuroproc.host import MapReader, encode_frames, input_contract
+from isa_spec.trains import spike_trains
+from neuroproc.host import MapReader, PotentialReader, encode_frames, input_contract
+from neuroproc.probe import Probe
 from neuroproc.processor import LAST_CYCLE, Processor
 from neuroproc.state import ProcessorState
 
@@ -65,9 +67,13 @@ class FrameStream:
         self.intervals = -(-self.cycles // self.interval)
 
     @property
-    def output_shape(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of what is decided."""
-        return self.output.channels, self.output.height, self.output.width
+    def output_shape(self) -> tuple[int, int, int, int]:
+        """Cycles, channels, rows and columns of what is decided."""
+        return self.output.levels, self.output.channels, self.output.height, self.output.width
+
+    def potential_reader(self, n_frames: int) -> PotentialReader | None:
+        """What keeps the output's potentials for so many frames; None if classes are told apart without them."""
+        return PotentialReader(self.output, n_frames) if needs_potentials(self.image.decode or {}) else None
 
     def events(self, begin: int, end: int) -> SpikeEvents:
         """Input spikes of the cycles ``begin`` .. ``end - 1``."""
@@ -78,8 +84,8 @@ class FrameStream:
 
     def spikes_of(self, frames: np.ndarray) -> np.ndarray:
         """Which of its spikes each frame has: bool[n_frames, n_spikes], in the order of `spike_places`."""
-        planes = to_planes(self.image.encoding or {}, frames)
-        return np.stack([planes > number for number in range(self.contract.levels)], -1).reshape(len(frames), -1)
+        trains = spike_trains(self.image.encoding or {}, frames)
+        return np.moveaxis(trains, 1, -1).reshape(len(frames), -1).astype(bool)
 
 
 def spike_places(contract: StreamContract) -> tuple[np.ndarray, np.ndarray]:
@@ -87,6 +93,40 @@ def spike_places(contract: StreamContract) -> tuple[np.ndarray, np.ndarray]:
     shape = (*contract.lanes().shape, contract.levels)
     cycle = contract.cycles()[..., None] + np.arange(contract.levels)
     return np.broadcast_to(cycle, shape).ravel(), np.broadcast_to(contract.lanes()[..., None], shape).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the last layer said about some frames in a row.
+
+    Parameters
+    ----------
+    first : int
+        Number of the first of them.
+    trains : uint8[n_frames, levels, C, H, W]
+    potentials : int64[n_frames, n_values] or None, potential units
+        After the last step; None where nobody wants them.
+    """
+
+    first: int
+    trains: np.ndarray
+    potentials: np.ndarray | None
+
+
+class _Looks(Probe):
+    """Hands the potentials of an image's outputs to a reader, whose clock the processor's is ahead of."""
+
+    def __init__(self, image: ProcessorImage, reader: PotentialReader, ahead: int) -> None:
+        super().__init__([port.neuron for port in image.outputs])
+        self._reader, self._ahead = reader, ahead
+
+    def next_sample(self, cycle: int) -> int:
+        """First cycle from `cycle` on after which a value is complete."""
+        return self._reader.next_look(cycle - self._ahead) + self._ahead
+
+    def take_potentials(self, cycle: int, potential: np.ndarray) -> None:
+        """Take the potentials after a cycle: int64[n_neurons]."""
+        self._reader.read(cycle - self._ahead, potential[self.neurons])
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +142,8 @@ class Span:
     whole : bool
         Whether its own stretches join without a gap.
     spike_count : int64[n_neurons]
-    decisions : list of (int, uint8[n_frames, C, H, W])
-        What was seen of frames, each with the number of the first; the stream may not have all of these frames.
+    seen : list of Seen
+        What was seen of frames; the stream may not have all of these frames.
     """
 
     begin: int
@@ -112,7 +152,7 @@ class Span:
     after: Callable[[], ProcessorState]
     whole: bool
     spike_count: np.ndarray
-    decisions: list[tuple[int, np.ndarray]]
+    seen: list[Seen]
 
 
 Report = Callable[[int], None]
@@ -139,7 +179,10 @@ def _go_on(processor: Processor, stream: FrameStream, begin: int, end: int, cloc
     before, spikes_before = processor.state(), processor.spike_counts
     # Frames that entered before are decided within.
     first = max(begin - stream.depth, 0)
-    reader = MapReader(stream.output, max(min(end, len(stream.frames)) - first, 0))
+    n_frames = max(min(end, len(stream.frames)) - first, 0)
+    reader, potentials = MapReader(stream.output, n_frames), stream.potential_reader(n_frames)
+    if potentials is not None:
+        processor.attach(_Looks(stream.image, potentials, clock + first * interval))
     chunk = max(1, CHUNK_CYCLES // interval)
     for at in range(begin, end, chunk):
         to = min(at + chunk, end)
@@ -150,7 +193,8 @@ def _go_on(processor: Processor, stream: FrameStream, begin: int, end: int, cloc
         report(to - at)
     counts = processor.spike_counts - spikes_before
     after = processor.state()
-    return Span(begin, end, lambda: before, lambda: after, True, counts, [(first, reader.decisions)])
+    seen = Seen(first, reader.trains, None if potentials is None else potentials.potentials)
+    return Span(begin, end, lambda: before, lambda: after, True, counts, [seen])
 
 
 def cut(stream: FrameStream, pieces: int) -> list[tuple[int, int]]:

@@ -184,6 +184,8 @@ def random_spec(rng: np.random.Generator) -> ProcessorSpec:
     own = rng.spawn(1)[0]
     if own.random() < 0.15 and "parallel_synapses" not in changes:
         changes["max_fan_out"] = int(own.integers(3, 41))
+    if own.random() < 0.15 and changes.get("potential_floor", 0) is not None:
+        changes["reset"] = "subtract"
     return replace(spec, **changes)
 
 
@@ -258,9 +260,9 @@ def random_frames(rng: np.random.Generator, network: LayeredNetwork, n_frames: i
 
 
 def random_pair(rng: np.random.Generator) -> tuple[LayeredNetwork, ProcessorSpec]:
-    """Network and a processor that can run it: what forgets cannot gather counted values."""
+    """Network and a processor that can run it: what forgets, or keeps a surplus, cannot gather counted values."""
     network, spec = random_network(rng), random_spec(rng)
-    if spec.leak != "none" and network.encoding["kind"] == "count":
+    if (spec.leak != "none" or spec.reset != "zero") and network.encoding["kind"] == "count":
         network = replace(network, encoding={"kind": "binary"})
     return network, spec
 

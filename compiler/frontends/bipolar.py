@@ -47,6 +47,11 @@ def from_bipolar(network: LayeredNetwork, pads: Collection[str]) -> LayeredNetwo
     NetworkError
         If a convolution pads with anything that is not silence, or sums go beyond exact arithmetic.
     """
+    if network.rate:
+        raise NetworkError(
+            f"network '{network.name}': values 'bipolar' with the encoding 'rate': a step without a spike means nothing "
+            "there, not -1; use values 'binary', or another encoding"
+        )
     channels = network.input_shape[0]
     maps = {INPUT: _signs(channels)}
     if network.encoding["kind"] != "binary":
@@ -106,6 +111,11 @@ def _mapped(layer: Layer, read: list[_Values], network: LayeredNetwork) -> tuple
             reads = np.broadcast_to(np.arange(len(every.slope)), layer.weight.shape)
             return _weighted(layer, every, reads, layer.weight)
         case Pool2d():
+            if layer.threshold is not None:
+                raise NetworkError(
+                    f"layer '{layer.name}': a {layer.kind} with thresholds in a network of 'bipolar' values is not "
+                    "supported; write it as a conv2d of one group a channel, with weights of 1"
+                )
             _check_sums(layer, float(layer.kernel[0] * layer.kernel[1]), values.offset)
             area = layer.kernel[0] * layer.kernel[1] if layer.kind == "sumpool2d" else 1
             return layer, replace(values, offset=values.offset * area)

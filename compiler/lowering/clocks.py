@@ -43,7 +43,7 @@ def emit_gates(
         builder.synapses(frame_clock, row_gate, 1, control.row_delays(schedule, contract, rows.tiles))
         for cols in control.col_classes(contract):
             gate = builder.neurons(layer, "gate", np.ones(1))
-            builder.synapses(phase_clock, gate, 1, control.gate_delay(schedule, stage))
+            builder.synapses(phase_clock, gate, 1, control.gate_delays(schedule, stage))
             builder.synapses(row_gate, gate, -1, control.tile_delays(schedule, contract, cols.tiles))
             held = by_lane[:, rows.first : rows.last, cols.first : cols.last]
             builder.synapses(gate, held, stage.charges.inhibit[:, None, None], schedule.least)

@@ -13,10 +13,11 @@ from compiler.evaluate import evaluate
 from compiler.layers import Flatten
 from compiler.network import INPUT, LayeredNetwork
 from compiler.network_file import load_network
-from isa_spec.coding import check_frames, to_planes
+from isa_spec.coding import check_frames
 from isa_spec.errors import EmulationError, NetworkError
 from isa_spec.frames import as_frames
 from isa_spec.image import LayerRecord, ProcessorImage
+from isa_spec.trains import spike_trains
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import print_json, progress, table
 from neuroproc.cli.streams import get_image
@@ -124,8 +125,8 @@ def verify(
 
 
 def _decisions(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarray]:
-    """What every layer's lanes must say: the oracle's decisions, and planes where it sees the frame's values."""
-    expected = {**evaluate(network, frames), INPUT: to_planes(network.encoding, frames)}
+    """What every layer's lanes must say: the oracle's decisions, and spikes where it sees the frame's values."""
+    expected = {**evaluate(network, frames), INPUT: spike_trains(network.encoding, frames)}
     for layer in network.layers:
         if isinstance(layer, Flatten):
             expected[layer.name] = expected[layer.sources[0]]
@@ -135,7 +136,7 @@ def _decisions(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndar
 def _run(
     processor: Processor, probe: SpikeProbe, image: ProcessorImage, records: list[LayerRecord], frames: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Decisions of every layer: uint8[n_frames, C, H, W] by name."""
+    """Spikes of every layer: uint8[n_frames, levels, C, H, W] by name."""
     processor.reset()
     processor.inject(image.start)
     processor.inject(encode_frames(image, frames))
@@ -151,15 +152,14 @@ def _run(
             lane = neuron - record.first_neuron
             mine = (lane >= 0) & (lane < record.contract.n_lanes)
             readers[record.name].read(cycle[mine], lane[mine])
-    return {name: reader.decisions for name, reader in readers.items()}
+    return {name: reader.trains for name, reader in readers.items()}
 
 
 def _divergence(record: LayerRecord, right: np.ndarray, found: np.ndarray, begin: int) -> Divergence:
     contract = record.contract
     assert contract is not None  # records without one are not compared
-    frame, channel, row, column = (int(axis[0]) for axis in np.nonzero(found != right))
-    place = (frame, channel, row, column)
-    cycle = int(contract.cycles()[channel, row, column]) + frame * contract.interval
+    place = frame, step, channel, row, column = tuple(int(axis[0]) for axis in np.nonzero(found != right))
+    cycle = int(contract.cycles()[channel, row, column]) + step + frame * contract.interval
     return Divergence(record.name, begin + frame, channel, row, column, cycle, int(found[place]), int(right[place]))
 
 

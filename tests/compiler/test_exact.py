@@ -157,7 +157,7 @@ def test_decisions_do_not_depend_on_how_the_run_is_cut(engine):
         spikes = processor.run(min(int(rng.integers(0, 9)), end - processor.cycle))
         reader.read(spikes.cycle, spikes.port)
     right = evaluate(network, frames)[network.layers[-1].name]
-    assert np.array_equal(reader.decisions.reshape(right.shape), right)
+    assert np.array_equal(reader.trains.reshape(right.shape), right)
 
 
 def test_random_cases_reach_the_corners():
@@ -179,6 +179,7 @@ def test_random_cases_reach_the_corners():
         seen |= {f"slot {min(schedule.slot, 3)}"}
         seen |= {"turns" for stage in schedule.stages if stage.contract.n_turns > 1}
         seen |= {"reads turns" for stage in schedule.stages if stage.turn and stage.contract.n_turns == 1}
+        seen |= {f"{spec.reset} {schedule.clearing} {floor}"}
         seen |= {f"turns {schedule.clearing}" for stage in schedule.stages if stage.turn}
         seen |= {f"counted {schedule.clearing} {floor}" for stage in schedule.stages if stage.levels > 1}
         seen |= {"tiles" for name in schedule.plan.tiles}
@@ -193,6 +194,7 @@ def test_random_cases_reach_the_corners():
     corners |= {f"counted force {floor}" for floor in ("floor 0", "floor -1", "no floor")}
     corners |= {f"counted floor {floor}" for floor in ("floor 0", "floor -1")}
     corners |= {f"force {floor}, leak none" for floor in ("floor 0", "floor -1", "no floor")}
+    corners |= {"subtract floor floor 0", "subtract floor floor -1", "subtract leak floor 0"}
     corners |= {f"leak {floor}, leak all" for floor in ("floor 0", "floor -1", "no floor")}
     assert corners <= seen
 

@@ -45,7 +45,7 @@ def one_stream(image: ProcessorImage, frames: np.ndarray) -> tuple[np.ndarray, i
     reader = MapReader(output, len(frames))
     reader.read(spikes.cycle, spikes.port)
     counters = processor.counters
-    return reader.decisions, counters.cycles, counters.spikes, counters.synaptic_operations
+    return reader.trains.sum(axis=1), counters.cycles, counters.spikes, counters.synaptic_operations
 
 
 def agree(found: Classification, right: tuple[np.ndarray, int, int, int]) -> None:

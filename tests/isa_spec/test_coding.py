@@ -54,7 +54,7 @@ def test_defaults_are_filled_in():
     ("entry", "words"),
     [
         ("binary", "encoding 'binary' is not supported, allowed: binary, bitplanes, count, thermometer"),
-        ({"kind": "rate", "steps": 3}, "encoding 'rate' is not supported, allowed: binary, bitplanes, count"),
+        ({"kind": "latency"}, "encoding 'latency' is not supported, allowed: binary, bitplanes, count, .*, rate"),
         ({"kind": []}, r"encoding \[\] is not supported"),
         ({}, "encoding None is not supported"),
         ({"kind": "binary", "bits": 3}, "unknown key 'bits', encoding 'binary' has kind, threshold"),
@@ -69,6 +69,16 @@ def test_defaults_are_filled_in():
         ({"kind": "thermometer", "thresholds": [2, 1]}, r"thresholds = \[2, 1\], allowed"),
         ({"kind": "thermometer", "thresholds": [1.0]}, r"thresholds = \[1\.0\], allowed"),
         ({"kind": "thermometer", "thresholds": 1}, "thresholds = 1, allowed"),
+        ({"kind": "rate"}, "missing key 'steps', encoding 'rate' has kind, levels, seed, source, steps"),
+        ({"kind": "rate", "steps": 0}, r"steps = 0, allowed: an integer in 1\.\.255"),
+        ({"kind": "rate", "steps": 256}, r"steps = 256, allowed: an integer in 1\.\.255"),
+        ({"kind": "rate", "steps": 9, "levels": 2**31}, r"levels = 2147483648, allowed: an integer in 1\.\.2147483647"),
+        ({"kind": "rate", "steps": 9, "source": "poisson"}, "source = 'poisson', allowed: bernoulli, even"),
+        ({"kind": "rate", "steps": 9, "seed": -1}, r"seed = -1, allowed: an integer in 0\.\."),
+        (
+            {"kind": "rate", "steps": 9, "source": "even", "seed": 1},
+            "key 'seed', but source 'even' has no chance in it",
+        ),
     ],
     ids=str,
 )

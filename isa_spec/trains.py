@@ -1,0 +1,75 @@
+"""Frames to the spikes of every cycle of a slot: what the host tells the input lanes, and the oracle sees of a rate."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from isa_spec.coding import check_frames, is_rate, spike_levels, to_planes
+
+
+def rate_trains(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
+    """Spikes of a rate code: a value of v is heard in v of so many steps as there are levels, on average.
+
+    Source ``even``: step t (from 1) has a spike iff ``t * v div levels`` exceeds ``(t - 1) * v div levels``.
+    Source ``bernoulli``: each step has one with probability ``v / levels``, by the raw 64-bit stream of a Philox
+    generator that has the seed and a checksum of the frame as its key, step after step in C, H, W order: one frame has
+    the same spikes wherever it stands in a set, and on every machine.
+
+    Parameters
+    ----------
+    encoding : dict
+        Of kind ``rate``, as `check_encoding` returns it.
+    frames : int[n_frames, C, H, W]
+
+    Returns
+    -------
+    uint8[n_frames, steps, C, H, W]
+
+    Raises
+    ------
+    FormatError
+        If a value is no integer in 0 .. levels.
+    """
+    frames = np.asarray(frames)
+    check_frames(encoding, frames)
+    steps, levels = encoding["steps"], encoding["levels"]
+    value = frames.astype(np.int64)[:, None]
+    if encoding["source"] == "even":
+        step = np.arange(steps + 1).reshape(-1, 1, 1, 1)
+        return np.diff(step * value // levels, axis=1).astype(np.uint8)
+    trains = np.zeros((len(frames), steps, *frames.shape[1:]), np.uint8)
+    for frame, train in zip(frames, trains, strict=True):
+        key = np.array([encoding["seed"], zlib.crc32(frame.astype("<i8").tobytes())], np.uint64)
+        draw = np.random.Philox(key=key).random_raw(train.size).reshape(train.shape) >> np.uint64(33)
+        # draw / 2**31 < v / levels, in integers of at most 62 bits
+        train[:] = draw.astype(np.int64) * levels < frame.astype(np.int64) << 31
+    return trains
+
+
+def spike_trains(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
+    """Spikes of every plane in each cycle in which its slot may have one.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    frames : int[n_frames, C, H, W]
+
+    Returns
+    -------
+    uint8[n_frames, n_cycles, C * n_planes, H, W]
+        Planes as in `to_planes`; a counted value fires in the first cycles.
+
+    Raises
+    ------
+    FormatError
+        If a value is beyond what the encoding can tell.
+    """
+    if is_rate(encoding):
+        return rate_trains(encoding, frames)
+    number = np.arange(spike_levels(encoding)).reshape(-1, 1, 1, 1)
+    return (to_planes(encoding, frames)[:, None] > number).astype(np.uint8)

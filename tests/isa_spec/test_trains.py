@@ -1,0 +1,111 @@
+"""Spikes of frames: one stream of chance for one frame, evenly spread ones by arithmetic, counts first of all."""
+
+import numpy as np
+import pytest
+
+from isa_spec.coding import check_encoding
+from isa_spec.decoding import check_decode, to_classes
+from isa_spec.errors import FormatError
+from isa_spec.trains import rate_trains, spike_trains
+
+
+def encoding(**keys):
+    return check_encoding({"kind": "rate", **keys}, "here")
+
+
+def test_even_spikes_are_as_many_as_the_value_says_at_any_time():
+    frames = np.arange(11).reshape(1, 1, 1, 11)
+    trains = rate_trains(encoding(steps=30, levels=10, source="even"), frames)
+    so_far = trains[0, :, 0, 0].cumsum(axis=0)
+    for step in range(30):
+        assert so_far[step].tolist() == [(step + 1) * value // 10 for value in range(11)]
+    assert trains.max() == 1
+
+
+def test_chance_has_the_rate_and_no_pattern():
+    frames = np.repeat(np.arange(0, 256, 51), 2000).reshape(1, 1, 6, 2000)
+    trains = rate_trains(encoding(steps=40), frames)[0, :, 0].astype(int)
+    for row, value in enumerate(range(0, 256, 51)):
+        spread = np.sqrt(value * (255 - value) / 255**2 / 80_000)
+        assert abs(trains[:, row].mean() - value / 255) <= 5 * spread
+    middle = trains[:, 2] - trains[:, 2].mean()
+    assert abs((middle[1:] * middle[:-1]).mean()) < 0.005
+    assert abs((middle[:, 1:] * middle[:, :-1]).mean()) < 0.005
+
+
+def test_chance_is_this_stream_on_every_machine():
+    trains = rate_trains(encoding(steps=4, seed=7), np.array([[[[100, 200], [30, 255]]]]))
+    assert trains[0, :, 0].reshape(4, 4).tolist() == [[1, 0, 0, 1], [0, 1, 0, 1], [0, 1, 0, 1], [0, 1, 0, 1]]
+
+
+def test_a_frame_has_its_spikes_wherever_it_stands():
+    rng = np.random.default_rng(2)
+    frames = rng.integers(0, 256, (5, 2, 3, 4))
+    trains = rate_trains(encoding(steps=9), frames)
+    order = rng.permutation(5)
+    assert np.array_equal(rate_trains(encoding(steps=9), frames[order]), trains[order])
+    assert np.array_equal(rate_trains(encoding(steps=9), frames.astype(np.uint8)), trains)
+    assert not np.array_equal(rate_trains(encoding(steps=9, seed=1), frames), trains)
+    changed = frames[:1].copy()
+    changed[0, 0, 0, 0] = (changed[0, 0, 0, 0] + 1) % 256
+    assert not np.array_equal(rate_trains(encoding(steps=9), changed)[0, :, 1], trains[0, :, 1])
+
+
+def test_counts_come_first_and_planes_once():
+    frames = np.array([3, 0, 2]).reshape(1, 1, 1, 3)
+    counted = spike_trains(check_encoding({"kind": "count", "levels": 3}, ""), frames)
+    assert counted[0, :, 0, 0].tolist() == [[1, 0, 1], [1, 0, 1], [1, 0, 0]]
+    planes = spike_trains(check_encoding({"kind": "bitplanes", "bits": 2}, ""), frames)
+    assert planes[0].tolist() == [[[[1, 0, 0]], [[1, 0, 1]]]]
+
+
+@pytest.mark.error
+def test_values_beyond_the_levels_are_refused():
+    with pytest.raises(FormatError, match=r"value 256, allowed: 0\.\.255 \(encoding 'rate' of 255 levels\)"):
+        rate_trains(encoding(steps=3), np.full((1, 1, 1, 1), 256))
+    with pytest.raises(FormatError, match="frames of float64, allowed: integers"):
+        rate_trains(encoding(steps=3), np.full((1, 1, 1, 1), 0.5))
+
+
+def test_ways_to_decide():
+    trains = np.zeros((1, 4, 6), np.uint8)
+    trains[0, :, 1] = [0, 1, 1, 0]  # class 0: units 0 and 1
+    trains[0, :, 2] = [1, 0, 0, 0]  # class 1
+    trains[0, :, 4] = [1, 0, 1, 0]  # class 2
+    potential = np.array([[9, 9, 5, -1, -3, 0]])
+
+    def decided(**keys):
+        decode = check_decode({"kind": "argmax", "classes": 3, **keys}, 6, "here")
+        return to_classes(decode, trains, potential).tolist()
+
+    assert decided() == [0]
+    assert decided(ties="potential") == [0]
+    assert decided(by="first") == [1]
+    assert decided(by="first", ties="potential") == [1]
+    potential[0, 5] = 8
+    assert decided(by="first", ties="potential") == [2]
+    potential[0, :2] = -9
+    assert decided(ties="potential") == [2]
+    trains[:] = 0
+    assert decided(by="first") == [0]
+
+
+@pytest.mark.error
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"by": "latency"}, "by = 'latency', allowed: count, first"),
+        ({"ties": 1}, "ties = 1, allowed: lowest, potential"),
+        ({"tie": "lowest"}, "unknown key 'tie', decode 'argmax' has by, classes, kind, ties"),
+    ],
+)
+def test_ways_that_do_not_exist(keys, words):
+    with pytest.raises(FormatError, match=f"here: {words}"):
+        check_decode({"kind": "argmax", "classes": 3, **keys}, 6, "here")
+
+
+def test_defaults_say_nothing():
+    assert check_decode({"kind": "argmax", "classes": 2, "by": "count", "ties": "lowest"}, 2, "") == {
+        "kind": "argmax",
+        "classes": 2,
+    }
