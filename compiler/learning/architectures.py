@@ -15,7 +15,11 @@ ARCHITECTURES: Mapping[str, str] = {
     "digits": "8C3p1-P2-16C3p1-P2-64-40",
 }
 """Architectures that have a name."""
-_CONV, _POOL, _DENSE = re.compile(r"([1-9]\d*)C([1-9]\d*)(?:p(\d+))?"), re.compile(r"P([1-9]\d*)"), re.compile(r"[1-9]\d*")
+_CONV, _POOL, _DENSE = (
+    re.compile(r"([1-9]\d*)C([1-9]\d*)(?:p(\d+))?"),
+    re.compile(r"P([1-9]\d*)"),
+    re.compile(r"[1-9]\d*"),
+)
 
 
 @dataclass(frozen=True)

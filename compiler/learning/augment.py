@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 
-
-@dataclass(frozen=True)
-class Jitter:
-    """Largest distortions: ``shift`` in sides of the frame, ``turn`` in radians, ``zoom`` as a part of 1."""
-
-    shift: float = 0.05
-    turn: float = 0.2
-    zoom: float = 0.1
+from compiler.learning.course import Jitter
 
 
 def distort(key: jax.Array, frames: jax.Array, jitter: Jitter) -> jax.Array:
@@ -31,9 +22,7 @@ def distort(key: jax.Array, frames: jax.Array, jitter: Jitter) -> jax.Array:
     most = jnp.array([jitter.shift * height, jitter.shift * width, jitter.turn, jitter.zoom, jitter.zoom])
     drawn = jax.random.uniform(key, (5, n_frames), minval=-1.0, maxval=1.0) * most[:, None]
     down, right, turn, zoom_y, zoom_x = drawn[:, :, None, None]
-    y, x = jnp.meshgrid(
-        jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2, indexing="ij"
-    )
+    y, x = jnp.meshgrid(jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2, indexing="ij")
     rows = (jnp.cos(turn) * y - jnp.sin(turn) * x) * (1 + zoom_y) + down + (height - 1) / 2
     columns = (jnp.sin(turn) * y + jnp.cos(turn) * x) * (1 + zoom_x) + right + (width - 1) / 2
 

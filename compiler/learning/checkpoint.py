@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from compiler.learning.units import Unit
 from isa_spec.arrays import decode_npz, encode_npz
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes, write_atomically
@@ -61,6 +63,30 @@ def load_checkpoint(path: Path, like: State, identity: str) -> tuple[State, int]
             raise FormatError(f"{path}: state{name} is missing or has another form; the file was altered")
         leaves.append(found if isinstance(leaf, np.ndarray | jax.Array) else type(leaf)(found))
     return jax.tree.unflatten(jax.tree.structure(like), leaves), int(arrays["epochs"])
+
+
+def load_weights(path: Path, like: list[Unit]) -> list[Unit]:
+    """Weights and shifts of a checkpoint of 0/1 units, whatever else it is a checkpoint of.
+
+    Parameters
+    ----------
+    path : Path
+    like : list of Unit
+        Of the same form.
+
+    Raises
+    ------
+    FormatError
+        If the file is no checkpoint, is damaged, or its network has other layers.
+    """
+    arrays = decode_npz(read_bytes(path), str(path))
+    found = []
+    for i, unit in enumerate(like):
+        parts = [arrays.get(f"state.units[{i}].{name}") for name in unit._fields]
+        if any(part is None or part.shape != own.shape for part, own in zip(parts, unit, strict=True)):
+            raise FormatError(f"{path}: has no weights for layer {i} of this network; start from one of the same kind")
+        found.append(Unit(*(jnp.asarray(part) for part in parts)))
+    return found
 
 
 def _named(state: Any) -> list[tuple[str, Any]]:

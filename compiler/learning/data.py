@@ -17,6 +17,8 @@ class Examples:
     ----------
     frames : uint8[n_frames, C, H, W]
     labels : int64[n_frames]
+    where : str
+        Where they come from, for messages.
 
     Raises
     ------
@@ -26,16 +28,17 @@ class Examples:
 
     frames: np.ndarray
     labels: np.ndarray
+    where: str = "examples"
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.dtype != np.uint8:
             raise FormatError(
-                f"frames of {self.frames.dtype}{list(self.frames.shape)}, allowed: bytes of shape [N, C, H, W]"
+                f"{self.where}: frames of {self.frames.dtype}{list(self.frames.shape)}, allowed: bytes in [N, C, H, W]"
             )
         if not len(self.frames) or self.labels.shape != (len(self.frames),):
             raise FormatError(
-                f"{len(self.frames)} frames and labels of shape {list(self.labels.shape)}, allowed: one label for each "
-                "of one or more frames"
+                f"{self.where}: {len(self.frames)} frames and labels of shape {list(self.labels.shape)}, allowed: one "
+                "frame and more, with a label for each"
             )
 
     def __len__(self) -> int:
@@ -63,10 +66,9 @@ def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Exa
         If there are fewer than two examples.
     """
     if len(examples) < 2:
-        raise FormatError(f"{len(examples)} frame to train on, allowed: two and more")
+        raise FormatError(f"{examples.where}: {len(examples)} frame to train on, allowed: two and more")
     order = np.random.default_rng(seed).permutation(len(examples))
     n_held = min(max(1, round(share * len(examples))), len(examples) - 1)
     held, kept = order[:n_held], np.sort(order[n_held:])
-    return Examples(examples.frames[kept], examples.labels[kept]), Examples(
-        examples.frames[held], examples.labels[held]
-    )
+    train, kept_back = (Examples(examples.frames[part], examples.labels[part], examples.where) for part in (kept, held))
+    return train, kept_back

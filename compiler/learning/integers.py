@@ -1,4 +1,4 @@
-"""Integer weights: the grid of ``bits`` bits, rounding onto it, and the scale that flips the fewest decisions."""
+"""Rounding weights onto the grid of integers, and the scale that flips the fewest decisions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,8 @@ import numpy as np
 
 from compiler.learning.activations import straight_through
 
-MOST_BITS, FEWEST_BITS = 8, 2
 CANDIDATES = np.geomspace(0.1, 1.0, 24)
 """Scales that are tried, as parts of the one that just holds the largest weight."""
-
-
-def largest(bits: int) -> int:
-    """Largest weight of so many bits; the least is its negative, as signs are to cost nothing."""
-    return 2 ** (bits - 1) - 1
 
 
 def to_grid(weight: jax.Array, scale: jax.Array, most: int) -> jax.Array:

@@ -4,61 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from compiler.learning.augment import Jitter
 from compiler.learning.checkpoint import load_checkpoint, save_checkpoint
+from compiler.learning.course import Course, Progress
 from compiler.learning.data import Examples
-from isa_spec.errors import NetworkError
 
 State = TypeVar("State")
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a training runs, whatever its method.
-
-    Parameters
-    ----------
-    epochs : int
-    seed : int
-        Of the held-out frames, weights, keys, order of the frames, distortions.
-    batch : int
-        Frames in a step.
-    rate : float
-        Learning rate of Adam at the start.
-    held : float
-        Part of the examples that is held out.
-    jitter : Jitter or None
-        None: frames as they are.
-    """
-
-    epochs: int
-    seed: int = 1
-    batch: int = 128
-    rate: float = 0.002
-    held: float = 1 / 12
-    jitter: Jitter | None = Jitter()
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1:
-            raise NetworkError(f"{self.epochs} epochs of batches of {self.batch}, allowed: 1 and more of each")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What is known after an epoch: mean training loss, and accuracy on the held-out frames as it would be written."""
-
-    epoch: int
-    epochs: int
-    loss: float
-    held_accuracy: float
-    note: str
+FEWEST_STEPS = 16
+"""Batches of an epoch, where that takes smaller ones."""
+CHUNK = 500
+"""Frames that are evaluated at once."""
 
 
 Watch = Callable[[Progress], None]
@@ -85,10 +46,10 @@ class Method(Protocol, Generic[State]):
         """Accuracy after the epoch."""
 
     def note(self, state: State, epoch: int) -> str:
-        """A word on where the training stands."""
+        """A word on where the training stands before the epoch."""
 
     def finished(self, state: State, epoch: int) -> bool:
-        """Whether nothing can be learnt any more after the epoch."""
+        """Whether nothing can be learnt any more in the epoch and those after it."""
 
 
 def fit(
@@ -96,6 +57,7 @@ def fit(
     course: Course,
     train: Examples,
     held: Examples,
+    first: State,
     checkpoint: Path | None,
     watch: Watch | None,
 ) -> State:
@@ -106,6 +68,8 @@ def fit(
     method : Method
     course : Course
     train, held : Examples
+    first : State
+        Before the first epoch.
     checkpoint : Path or None
         Written after each epoch; where it exists, the training goes on from it.
     watch : callable or None
@@ -115,11 +79,11 @@ def fit(
     FormatError
         If the checkpoint cannot be read, or is one of another training.
     """
-    state, done = method.begin(), 0
-    identity = _identity(method, course, train, held)
+    state, done = first, 0
+    identity = _identity(method, course, train, held, first)
     if checkpoint is not None and checkpoint.exists():
         state, done = load_checkpoint(checkpoint, state, identity)
-    size = min(course.batch, len(train))
+    size = min(course.batch, max(1, len(train) // FEWEST_STEPS))
     batches, key = len(train) // size, jax.random.key(course.seed)
     for epoch in range(done, course.epochs):
         state = method.before_epoch(state, epoch, train, held)
@@ -136,15 +100,22 @@ def fit(
             save_checkpoint(checkpoint, state, epoch + 1, identity)
         if watch is not None:
             accuracy = method.held_accuracy(state, epoch, held)
-            watch(Progress(epoch + 1, course.epochs, mean, accuracy, method.note(state, epoch)))
-        if method.finished(state, epoch):
+            watch(Progress(epoch + 1, course.epochs, mean, accuracy, method.note(state, epoch + 1)))
+        if method.finished(state, epoch + 1):
             break
     return state
 
 
-def _identity(method: Any, course: Course, train: Examples, held: Examples) -> str:
+def _identity(method: Any, course: Course, train: Examples, held: Examples, first: Any) -> str:
     """Digest of everything that decides what comes out."""
-    digest = hashlib.sha256(repr((type(method).__name__, method, course)).encode())
+    digest = hashlib.sha256(repr((method, course)).encode())
+    for leaf in jax.tree.leaves(first):
+        digest.update(np.asarray(leaf).tobytes())
     for examples in (train, held):
         digest.update(repr(examples.frames.shape).encode() + examples.frames.tobytes() + examples.labels.tobytes())
     return "sha256:" + digest.hexdigest()
+
+
+def channels_last(frames: Any) -> jax.Array:
+    """Frames as they are trained on: float32[B, H, W, C]."""
+    return jnp.transpose(jnp.asarray(frames, jnp.float32), (0, 2, 3, 1))

@@ -20,10 +20,11 @@ import optax
 from compiler.learning.activations import step
 from compiler.learning.architectures import Architecture
 from compiler.learning.augment import distort
+from compiler.learning.course import Course, decay
 from compiler.learning.data import Examples
-from compiler.learning.integers import largest
+from compiler.learning.grid import largest
 from compiler.learning.keys import n_hot_key
-from compiler.learning.loop import Course
+from compiler.learning.loop import CHUNK, channels_last
 from compiler.learning.sharpening import SharpeningState, begin
 from compiler.learning.thermometer import seen
 from compiler.learning.units import (
@@ -42,8 +43,6 @@ CONTRAST = 20
 """Scores are divided by the width of the key and multiplied by this: as they come, the softmax would be saturated."""
 CALIBRATION = 1024
 """Training frames that scales are chosen on."""
-CHUNK = 500
-"""Frames that are evaluated at once."""
 
 
 class UnitsState(NamedTuple):
@@ -126,12 +125,10 @@ class SpikingUnits(ABC):
         """State in which the epoch begins: here weights become integers."""
         if epoch != self.integers_from:
             return state
-        accuracy = self._accuracy(state, held, integers=False, sharp=False) if epoch else 0.0
+        accuracy = self._accuracy(state, held, integers=False, sharp=False)
         x = seen(self.steps, channels_last(train.frames[:CALIBRATION]))
         activate = self.activation(self.sharpness(state, epoch, 0.0))
-        scales, moments = choose_scales(
-            self.architecture, state.units, largest(self.bits), x, activate, self.scale
-        )
+        scales, moments = choose_scales(self.architecture, state.units, largest(self.bits), x, activate, self.scale)
         return state._replace(scales=scales, moments=moments, float_accuracy=accuracy)
 
     def step(
@@ -167,12 +164,12 @@ class SpikingUnits(ABC):
 
     def note(self, state: UnitsState, epoch: int) -> str:
         """What is sharp, and whether weights are integers."""
-        numbers = ", ".join(f"{s:.2f}" for s in self.sharpness(state, epoch, 1.0))
-        return f"sharpness {numbers}, {'integer' if epoch >= self.integers_from else 'float'} weights"
+        numbers = ", ".join(f"{part:.2f}" for part in self.sharpness(state, epoch, 0.0))
+        return f"sharpness {numbers}, {'integer' if epoch > self.integers_from else 'float'} weights"
 
     def finished(self, state: UnitsState, epoch: int) -> bool:
         """Whether every layer is done."""
-        done, _ = self.n_settled(self.sharpness(state, epoch, 1.0), epoch)
+        done, _ = self.n_settled(self.sharpness(state, epoch, 0.0), epoch)
         return done == len(state.units)
 
     @partial(jax.jit, static_argnames=("self", "integers", "done", "settled"))
@@ -224,9 +221,7 @@ class SpikingUnits(ABC):
         ]
         return float((np.concatenate(predicted) == examples.labels).mean())
 
-    def classes_of(
-        self, state: UnitsState, frames: np.ndarray, *, integers: bool = True, sharp: bool = True
-    ) -> np.ndarray:
+    def classes_of(self, state: UnitsState, frames: np.ndarray, *, integers: bool, sharp: bool) -> np.ndarray:
         """Classes by the running moments: int64[n_frames].
 
         Parameters
@@ -267,11 +262,6 @@ class SpikingUnits(ABC):
         return out
 
 
-def channels_last(frames: Any) -> jax.Array:
-    """Frames as they are trained on: float32[B, H, W, C]."""
-    return jnp.transpose(jnp.asarray(frames, jnp.float32), (0, 2, 3, 1))
-
-
 def n_hot_scores(key: np.ndarray, out: jax.Array) -> jax.Array:
     """Scores of the classes, ``(2 out - 1)(2 key - 1)^T``: float32[B, classes].
 
@@ -280,8 +270,3 @@ def n_hot_scores(key: np.ndarray, out: jax.Array) -> jax.Array:
     Source: Severa et al. 2019.
     """
     return (2 * out - 1) @ (2.0 * jnp.asarray(key, jnp.float32) - 1).T
-
-
-def decay(done: float) -> float:
-    """Part of the learning rate that is left when a part of the training is done: half a cosine, down to a twentieth."""
-    return float(0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * done)))

@@ -33,9 +33,11 @@ def even_steps(planes: int, highest: int) -> tuple[int, ...]:
 
 def encoding_of(steps: Sequence[int]) -> dict[str, Any]:
     """The input encoding with such thresholds, as in the network file."""
-    return {"kind": "binary", "threshold": steps[0]} if len(steps) == 1 else {
-        "kind": "thermometer", "thresholds": list(steps)
-    }
+    return (
+        {"kind": "binary", "threshold": steps[0]}
+        if len(steps) == 1
+        else {"kind": "thermometer", "thresholds": list(steps)}
+    )
 
 
 def seen(steps: Sequence[int], frames: jax.Array) -> jax.Array:

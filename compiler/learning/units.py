@@ -40,16 +40,18 @@ Activate = Callable[[int, jax.Array], jax.Array]
 """Number of the layer and normalised sums to values."""
 
 
-def initial_units(architecture: Architecture, seed: int) -> list[Unit]:
-    """Random weights of variance ``2 / fan_in``, no shift."""
+def initial_weights(architecture: Architecture, seed: int) -> list[jax.Array]:
+    """Random weights of variance ``2 / fan_in``: of each layer float32[K_h, K_w, I, O]."""
     rng = np.random.default_rng(seed)
     return [
-        Unit(
-            jnp.asarray(rng.normal(0.0, np.sqrt(2 / np.prod(shape[:3])), shape), jnp.float32),
-            jnp.zeros(shape[3], jnp.float32),
-        )
+        jnp.asarray(rng.normal(0.0, np.sqrt(2 / np.prod(shape[:3])), shape), jnp.float32)
         for shape in architecture.weight_shapes
     ]
+
+
+def initial_units(architecture: Architecture, seed: int) -> list[Unit]:
+    """Random weights, no shift."""
+    return [Unit(weight, jnp.zeros(weight.shape[3], jnp.float32)) for weight in initial_weights(architecture, seed)]
 
 
 def initial_moments(architecture: Architecture) -> list[Moments]:
@@ -58,6 +60,11 @@ def initial_moments(architecture: Architecture) -> list[Moments]:
         Moments(jnp.zeros(block.units, jnp.float32), jnp.ones(block.units, jnp.float32))
         for block in architecture.blocks
     ]
+
+
+def output_first(weight: np.ndarray) -> np.ndarray:
+    """Weights [O, I, K_h, K_w] of those [K_h, K_w, I, O] that are trained."""
+    return weight.transpose(3, 2, 0, 1)
 
 
 def convolved(block: Block, weight: jax.Array, x: jax.Array) -> jax.Array:

@@ -48,5 +48,3 @@ class Whetstone(SpikingUnits):
     def after_epoch(self, state: UnitsState, epoch: int, loss: float) -> UnitsState:
         """The adaptive schedule looks at the loss."""
         return state._replace(sharpening=after_epoch(self.schedule, state.sharpening, epoch, loss))
-
-

@@ -12,6 +12,7 @@ from isa_spec.errors import NeuroprocError, ResourceError
 from neuroproc.version import VERSION
 
 COMMANDS = {
+    "train": "labelled frames to layered network",
     "compile": "layered network to processor image",
     "explore": "the Pareto front over all folds",
     "count": "static measures of an image",

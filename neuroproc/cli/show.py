@@ -45,3 +45,14 @@ def progress(what: str) -> Any:
         print(f"\r{what} {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
 
     return show
+
+
+def lines() -> Any:
+    """Callable ``(text)`` that prints a line on standard error; None where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,281 @@
+"""Labelled frames to layered networks: one function for each method, the same for Python and the command line.
+
+JAX is loaded when one of them is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compiler.evaluate import classes, evaluate
+from compiler.learning.architectures import Architecture, parse_architecture
+from compiler.learning.conversion import Conversion, ReluWeights, to_rate_network
+from compiler.learning.course import Course, Progress
+from compiler.learning.data import Examples, hold_out
+from compiler.learning.grid import largest
+from compiler.learning.sharpening import Adaptive, Schedule, Scheduled, Simple, spread
+from compiler.network import LayeredNetwork
+from isa_spec.errors import NetworkError, NeuroprocError
+
+if TYPE_CHECKING:
+    from compiler.learning.spiking_units import SpikingUnits
+
+SCHEDULES = ("scheduled", "simple", "adaptive")
+FLOATS, BLUNT, SETTLED = 0.2, 0.3, 0.7
+"""Parts of the epochs: with float weights, before any sharpening, until the straight-through moments settle."""
+STATISTICS = 2000
+"""Training frames whose activations scales are taken from."""
+AT_ONCE = 100
+"""Frames that are evaluated in integers at once."""
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network, and how good it is on frames held out from training.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+    architecture : Architecture
+    n_held : int
+    float_accuracy : float
+        Of the float network; of 0/1 units, just before their weights became integers.
+    integer_accuracy : float
+        Of ``network``, evaluated in integers.
+    """
+
+    network: LayeredNetwork
+    architecture: Architecture
+    n_held: int
+    float_accuracy: float
+    integer_accuracy: float
+
+
+def train_whetstone(
+    examples: Examples,
+    network: str = "lenet-small",
+    *,
+    course: Course | None = None,
+    bits: int = 4,
+    planes: int = 4,
+    schedule: str | Schedule = "scheduled",
+    scale: str = "filter",
+    start: Path | None = None,
+    checkpoint: Path | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """Train bounded ReLUs that are sharpened to steps, layer by layer.
+
+    Parameters
+    ----------
+    examples : Examples
+        Some of them are held out.
+    network : str
+        Name or notation, see `parse_architecture`.
+    course : Course, optional
+    bits : int
+        Of the weights, 2 to 8.
+    planes : int
+        Spikes that tell the largest value of the input.
+    schedule : str or Schedule
+        One of `SCHEDULES`, dealt out over the epochs, or one of your own.
+    scale : "filter" or "layer"
+        What shares the scale of its weights.
+    start : Path, optional
+        Checkpoint of a training of the same network whose weights this one starts from.
+    checkpoint : Path, optional
+        Written after each epoch; where it exists, the training goes on from it.
+    watch : callable, optional
+        Called with `Progress` after each epoch.
+
+    Raises
+    ------
+    NeuroprocError
+        If JAX is missing.
+    NetworkError, FormatError
+        If network, options, examples or checkpoint do not fit.
+    """
+    require_jax()
+    from compiler.learning.whetstone import Whetstone
+
+    course = course or Course(epochs=12)
+    architecture = parse_architecture(network, _shape(examples))
+    common = _common(architecture, examples, course, bits, planes, scale)
+    chosen = _schedule(schedule, course.epochs, len(architecture.blocks)) if isinstance(schedule, str) else schedule
+    if isinstance(chosen, Scheduled) and len(chosen.spans) != len(architecture.blocks):
+        raise NetworkError(f"{len(chosen.spans)} spans for the {len(architecture.blocks)} layers of '{network}'")
+    return _train_units(Whetstone(*common, chosen), examples, start, checkpoint, watch)
+
+
+def train_straight_through(
+    examples: Examples,
+    network: str = "lenet-small",
+    *,
+    course: Course | None = None,
+    bits: int = 4,
+    planes: int = 4,
+    scale: str = "filter",
+    start: Path | None = None,
+    checkpoint: Path | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """Train steps from the beginning, with the gradient of ramps.
+
+    Parameters, Raises
+    ------------------
+    As `train_whetstone`.
+    """
+    require_jax()
+    from compiler.learning.straight_through import StraightThrough
+
+    course = course or Course(epochs=12)
+    architecture = parse_architecture(network, _shape(examples))
+    common = _common(architecture, examples, course, bits, planes, scale)
+    method = StraightThrough(*common, round(SETTLED * course.epochs))
+    return _train_units(method, examples, start, checkpoint, watch)
+
+
+def train_rate(
+    examples: Examples,
+    network: str = "lenet-rate",
+    *,
+    course: Course | None = None,
+    conversion: Conversion | None = None,
+    dropout: float = 0.25,
+    checkpoint: Path | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """Train a ReLU network and convert it to a rate-coded one.
+
+    A checkpoint of a finished training is only converted: any conversion of it takes no training.
+
+    Parameters
+    ----------
+    examples, network, course, checkpoint, watch
+        As for `train_whetstone`.
+    conversion : Conversion, optional
+    dropout : float
+        Part of the values that a layer does not see in a training step.
+
+    Raises
+    ------
+    NeuroprocError, NetworkError, FormatError
+        As `train_whetstone`.
+    """
+    require_jax()
+    from compiler.learning.loop import fit
+    from compiler.learning.rate import ReluNetwork
+    from compiler.learning.units import output_first
+
+    course, conversion = course or Course(epochs=12), conversion or Conversion()
+    architecture = parse_architecture(network, _shape(examples))
+    if architecture.blocks[-1].units != examples.classes:
+        raise NetworkError(
+            f"network '{network}' has {architecture.blocks[-1].units} outputs for {examples.classes} classes, "
+            "allowed: as many; give the last layer so many units"
+        )
+    train, held = hold_out(examples, course.held, course.seed)
+    highest = max(1, int(examples.frames.max()))
+    method = ReluNetwork(architecture, course, highest, dropout)
+    state = fit(method, course, train, held, method.begin(), checkpoint, watch)
+    weights = tuple(output_first(np.asarray(weight, np.float64)) for weight in state.weights)
+    seen = method.activations(state.weights, train.frames[:STATISTICS])
+    relu = ReluWeights(architecture, weights, tuple(np.asarray(values) for values in seen), highest)
+    converted = to_rate_network(relu, conversion, network)
+    return Trained(
+        converted, architecture, len(held), method.held_accuracy(state, course.epochs, held), accuracy(converted, held)
+    )
+
+
+def accuracy(network: LayeredNetwork, examples: Examples) -> float:
+    """Part of the examples that a network gets right, evaluated in integers.
+
+    Raises
+    ------
+    NetworkError
+        If the network has no classes.
+    FormatError
+        If the frames do not fit it.
+    """
+    correct = 0
+    for first in range(0, len(examples), AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        found = classes(network, evaluate(network, examples.frames[some]))
+        if found is None:
+            raise NetworkError(f"network '{network.name}' has no classes")
+        correct += int((found == examples.labels[some]).sum())
+    return correct / len(examples)
+
+
+def require_jax() -> None:
+    """Refuse to go on without what the extra ``train`` installs.
+
+    Raises
+    ------
+    NeuroprocError
+        If JAX or optax is missing.
+    """
+    try:
+        import jax  # noqa: F401
+        import optax  # noqa: F401
+    except ImportError as error:
+        raise NeuroprocError(
+            f"training needs JAX and optax ({error.name} is missing); install the extra: pip install 'neuroproc[train]'"
+        ) from None
+
+
+def _train_units(
+    method: SpikingUnits, examples: Examples, start: Path | None, checkpoint: Path | None, watch: Watch | None
+) -> Trained:
+    from compiler.learning.checkpoint import load_weights
+    from compiler.learning.export import to_network
+    from compiler.learning.loop import fit
+
+    course = method.course
+    train, held = hold_out(examples, course.held, course.seed)
+    first = method.begin()
+    if start is not None:
+        first = first._replace(units=load_weights(start, first.units))
+    state = fit(method, course, train, held, first, checkpoint, watch)
+    network = to_network(method, state, method.architecture.name)
+    return Trained(network, method.architecture, len(held), state.float_accuracy, accuracy(network, held))
+
+
+def _common(
+    architecture: Architecture, examples: Examples, course: Course, bits: int, planes: int, scale: str
+) -> tuple[Any, ...]:
+    """Fields of `SpikingUnits`, in order."""
+    from compiler.learning.thermometer import even_steps
+
+    largest(bits)  # refuses what is no width
+    if scale not in ("filter", "layer"):
+        raise NetworkError(f"scale = {scale!r}, allowed: 'filter' or 'layer'")
+    steps = even_steps(planes, max(1, int(examples.frames.max())))
+    integers_from = min(max(1, round(FLOATS * course.epochs)), course.epochs - 1)
+    return architecture, course, examples.classes, bits, steps, integers_from, scale
+
+
+def _schedule(name: str, epochs: int, n_layers: int) -> Schedule:
+    """A schedule by name, dealt out over the epochs."""
+    if name not in SCHEDULES:
+        raise NetworkError(f"schedule {name!r}, allowed: {', '.join(SCHEDULES)}")
+    fewest = {"scheduled": 2, "simple": n_layers + 2, "adaptive": n_layers + 2}[name]
+    if epochs < fewest:
+        raise NetworkError(f"{epochs} epochs, but to sharpen {n_layers} layers '{name}' needs {fewest} and more")
+    if name == "scheduled":
+        return spread(max(1.0, BLUNT * epochs), epochs - 0.5, n_layers)
+    if name == "simple":
+        steps = max(1, int((1 - BLUNT) * (epochs - 1) / n_layers))
+        return Simple(epochs - 1 - steps * n_layers, steps)
+    return Adaptive(start=max(1, min(10, round(BLUNT * epochs))))
+
+
+def _shape(examples: Examples) -> tuple[int, int, int]:
+    channels, height, width = examples.frames.shape[1:]
+    return channels, height, width

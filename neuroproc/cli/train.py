@@ -1,0 +1,245 @@
+"""Train a network on a folder of labelled frames, and write it with integer weights and thresholds."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from compiler.learning.architectures import ARCHITECTURES
+from compiler.learning.conversion import NORMALISATIONS, Conversion
+from compiler.learning.course import Course, Progress
+from compiler.learning.data import Examples
+from compiler.learning.grid import BITS
+from compiler.learning.train import (
+    SCHEDULES,
+    Trained,
+    accuracy,
+    train_rate,
+    train_straight_through,
+    train_whetstone,
+)
+from compiler.network_writer import check_path, save_network
+from isa_spec.coding import RATE_SOURCES
+from isa_spec.decoding import DECISIONS
+from isa_spec.errors import FormatError
+from neuroproc.cli.classify import positive
+from neuroproc.cli.show import lines, print_json
+from neuroproc.formats.frames import read_frames, read_labels
+
+EXAMPLE = "neuroproc train whetstone --data digits --network digits --epochs 3 -o trained.json"
+METHODS: Mapping[str, str] = {
+    "whetstone": "0/1 units: bounded ReLUs that are sharpened to steps",
+    "straight-through": "0/1 units: steps, trained with the gradient of ramps",
+    "rate": "ReLU units, converted to a rate-coded network by weight and threshold balancing",
+}
+PARTS = ("train", "t10k")
+"""Files of MNIST and its kin begin so: to train on, and to test."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    methods = parser.add_subparsers(dest="method", metavar="METHOD", required=True)
+    for name, summary in METHODS.items():
+        method = methods.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        method.add_argument(
+            "--data", required=True, metavar="DIR", type=Path,
+            help="folder with IDX files as MNIST has them: train-images-idx3-ubyte, train-labels-idx1-ubyte, and for "
+            "the last line t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (also .gz)",
+        )  # fmt: skip
+        method.add_argument("-o", "--output", required=True, metavar="NETWORK", help="network to write: NAME.json")
+        network = "lenet-rate" if name == "rate" else "lenet-small"
+        method.add_argument(
+            "--network", default=network, metavar="NAME",
+            help=f"{', '.join(ARCHITECTURES)}, or written out, as in 16C5-P2-128-100 (default: {network})",
+        )  # fmt: skip
+        method.add_argument("--epochs", type=positive, default=12, metavar="N", help="default: 12")
+        method.add_argument("--seed", type=natural, default=1, metavar="N", help="default: 1")
+        bits = 8 if name == "rate" else 4
+        method.add_argument(
+            "--bits", type=positive, default=bits, metavar="N",
+            help=f"of the weights, {BITS[0]} to {BITS[-1]} (default: {bits})",
+        )  # fmt: skip
+        method.add_argument(
+            "--checkpoint", type=Path, metavar="FILE", help="written after each epoch; goes on from it if it is there"
+        )
+        if name == "rate":
+            _configure_rate(method)
+        else:
+            method.add_argument(
+                "--planes", type=positive, default=4, metavar="N", help="input spikes of the largest value (default: 4)"
+            )
+            method.add_argument(
+                "--start", type=Path, metavar="FILE", help="checkpoint of the same network to take the first weights of"
+            )
+        if name == "whetstone":
+            method.add_argument(
+                "--schedule", choices=SCHEDULES, default=SCHEDULES[0], help=f"of sharpening (default: {SCHEDULES[0]})"
+            )
+        method.add_argument("--json", action="store_true", help="for machines")
+
+
+def _configure_rate(method: argparse.ArgumentParser) -> None:
+    default = Conversion()
+    method.add_argument(
+        "--steps", type=positive, default=default.steps, metavar="N", help=f"of a frame (default: {default.steps})"
+    )
+    method.add_argument(
+        "--normalisation", choices=NORMALISATIONS, default=default.normalisation,
+        help=f"what a rate of 1 stands for (default: {default.normalisation})",
+    )  # fmt: skip
+    method.add_argument(
+        "--percentile", type=float, default=default.percentile, metavar="P",
+        help=f"for the normalisation of this name (default: {default.percentile})",
+    )  # fmt: skip
+    method.add_argument(
+        "--reset", choices=("zero", "subtract"), default=default.reset, help=f"default: {default.reset}"
+    )
+    method.add_argument(
+        "--floor", type=floor, default=default.floor, metavar="V",
+        help=f"lowest potential, or none (default: {default.floor}, as most profiles have it)",
+    )  # fmt: skip
+    method.add_argument(
+        "--input", choices=RATE_SOURCES, default=default.source, help=f"its spikes (default: {default.source})"
+    )
+    method.add_argument(
+        "--decision", choices=DECISIONS["by"], default=default.by,
+        help=f"by most output spikes or the first one (default: {default.by})",
+    )  # fmt: skip
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Train, write, and say how good it is."""
+    check_path(args.output)
+    examples = _read(args.data, PARTS[0])
+    if examples is None:
+        raise FormatError(
+            f"{args.data}: has no {_names(PARTS[0])[0]} (nor .gz), needed: {' and '.join(_names(PARTS[0]))}"
+        )
+    test = _read(args.data, PARTS[1])
+    trained = train(args, examples)
+    save_network(trained.network, args.output)
+    right = None if test is None else accuracy(trained.network, test)
+    if args.json:
+        print_json(as_dict(args, trained, test, right))
+    else:
+        print("\n".join(summary(args, trained, test, right)))
+    return 0
+
+
+def train(args: argparse.Namespace, examples: Examples) -> Trained:
+    """Train by the method that was asked for."""
+    course = Course(epochs=args.epochs, seed=args.seed)
+    watch = _watch()
+    if args.method == "rate":
+        conversion = Conversion(
+            bits=args.bits,
+            steps=args.steps,
+            normalisation=args.normalisation,
+            percentile=args.percentile,
+            reset=args.reset,
+            source=args.input,
+            by=args.decision,
+            floor=args.floor,
+        )
+        return train_rate(
+            examples, args.network, course=course, conversion=conversion, checkpoint=args.checkpoint, watch=watch
+        )
+    units = {
+        "course": course,
+        "bits": args.bits,
+        "planes": args.planes,
+        "start": args.start,
+        "checkpoint": args.checkpoint,
+        "watch": watch,
+    }
+    if args.method == "whetstone":
+        return train_whetstone(examples, args.network, schedule=args.schedule, **units)
+    return train_straight_through(examples, args.network, **units)
+
+
+def natural(text: str) -> int:
+    """An integer of 0 or above."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not an integer of 0 or above")
+    return int(text)
+
+
+def floor(text: str) -> int | None:
+    """A floor of potentials: an integer of 0 or below, or none."""
+    if text == "none":
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        value = 1
+    if value > 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither an integer of 0 or below nor 'none'")
+    return value
+
+
+def _names(part: str) -> tuple[str, str]:
+    return f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
+
+
+def _read(folder: Path, part: str) -> Examples | None:
+    """Examples of a part, None if the folder has no frames of it."""
+    frames, labels = (_find(folder, name) for name in _names(part))
+    if frames is None:
+        return None
+    if labels is None:
+        raise FormatError(f"{folder}: has {frames.name}, but no {_names(part)[1]} (nor .gz)")
+    return Examples(read_frames(frames), read_labels(labels), str(folder))
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.exists()), None)
+
+
+def _watch() -> Any:
+    """Callable that says on standard error how the training goes; None where nobody watches."""
+    show = lines()
+    if show is None:
+        return None
+
+    def watch(progress: Progress) -> None:
+        note = f", {progress.note}" if progress.note else ""
+        show(
+            f"epoch {progress.epoch} of {progress.epochs}: loss {progress.loss:.4f}, "
+            f"held-out accuracy {progress.held_accuracy:.2%}{note}"
+        )
+
+    return watch
+
+
+def as_dict(
+    args: argparse.Namespace, trained: Trained, test: Examples | None, right: float | None
+) -> dict[str, object]:
+    """What came out, for machines."""
+    return {
+        "method": args.method,
+        "network": args.network,
+        "parameters": trained.architecture.n_parameters,
+        "bits": args.bits,
+        "digest": trained.network.digest,
+        "held_frames": trained.n_held,
+        "held_accuracy_float": trained.float_accuracy,
+        "held_accuracy_integer": trained.integer_accuracy,
+        "test_frames": None if test is None else len(test),
+        "test_accuracy_integer": right,
+    }
+
+
+def summary(args: argparse.Namespace, trained: Trained, test: Examples | None, right: float | None) -> Sequence[str]:
+    """What came out, for people."""
+    out = Path(args.output)
+    said = [
+        f"{args.network} by {args.method}: {trained.architecture.n_parameters:,} weights of {args.bits} bits, written "
+        f"to {out.name} and {out.with_suffix('.npz').name}",
+        f"{trained.n_held:,} frames held out: floats {trained.float_accuracy:.2%}, "
+        f"integers {trained.integer_accuracy:.2%}",
+    ]
+    if test is not None and right is not None:
+        said.append(f"{len(test):,} test frames: integers {right:.2%}, {round(right * len(test)):,} right")
+    return said
