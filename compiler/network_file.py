@@ -36,7 +36,7 @@ _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "sumpool1d": _SUM,
     "avgpool2d": _SUM,
     "avgpool1d": _SUM,
-    "add": (frozenset({"inputs"}), frozenset(_UNITS)),
+    "add": (frozenset({"inputs"}), frozenset({*_UNITS, "factor"})),
     "concat": (frozenset({"inputs"}), frozenset()),
     "flatten": (frozenset(), frozenset()),
 }
@@ -219,12 +219,22 @@ def _addition(
     arrays: _Arrays,
     where: str,
 ) -> Add:
+    if "factor" in item and "batchnorm" in item:
+        raise NetworkError(f"{where}: has both factor and batchnorm, allowed: one (gamma's sign is its factor)")
     if "batchnorm" in item:
         factor, threshold = fold_units(item["batchnorm"], None, grain, arrays.get, f"{where}: batchnorm")
         return Add(name, sources, threshold, np.tile(factor, (len(sources), 1)) if np.any(factor != 1) else None)
     if threshold is None:
         raise NetworkError(f"{where}: an add needs a threshold or batchnorm")
-    return Add(name, sources, threshold)
+    if "factor" not in item:
+        return Add(name, sources, threshold)
+    factor = integers(arrays.get(item["factor"], f"{where}: factor"), 2, f"{where}: factor")
+    if factor.shape != (len(sources), len(threshold)):
+        raise NetworkError(
+            f"{where}: factor of shape {list(factor.shape)}, allowed: one for each input and channel, "
+            f"[{len(sources)}, {len(threshold)}]"
+        )
+    return Add(name, sources, threshold, factor)
 
 
 def _sources(item: Mapping[str, Any], kind: str, previous: str, where: str) -> tuple[str, ...]:

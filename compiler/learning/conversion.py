@@ -111,7 +111,8 @@ def rounded(
     """
     grids, thresholds = [], []
     for weight, scale, before in zip(weights, scales, [1.0, *scales[:-1]], strict=True):
-        steps = largest(bits) / max(float(np.abs(weight).max()), np.finfo(np.float32).tiny)
+        peak = float(np.abs(weight).max())
+        steps = largest(bits) / peak if peak else 1.0
         grids.append(np.rint(weight * steps).astype(np.int64))
         thresholds.append(np.full(len(weight), max(1, round(steps * scale / before)), np.int64))
     return grids, thresholds

@@ -10,6 +10,8 @@ import numpy as np
 
 from compiler.learning.activations import straight_through
 
+SMALLEST = 1e-30
+"""Scale of a filter whose weights are all 0."""
 CANDIDATES = np.geomspace(0.1, 1.0, 24)
 """Scales that are tried, as parts of the one that just holds the largest weight."""
 
@@ -62,7 +64,7 @@ def search_scales(
     """
     wanted = decide(sums(weight))
     peak = jnp.abs(weight).max(axis=(0, 1, 2))
-    peak = jnp.maximum(peak if per == "filter" else jnp.full_like(peak, peak.max()), jnp.finfo(jnp.float32).tiny)
+    peak = jnp.maximum(peak if per == "filter" else jnp.full_like(peak, peak.max()), SMALLEST)
     flips = []
     for part in CANDIDATES:
         rounded = to_grid(weight, peak * (part / most), most)

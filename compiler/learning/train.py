@@ -110,7 +110,7 @@ def train_whetstone(
     chosen = _schedule(schedule, course.epochs, len(architecture.blocks)) if isinstance(schedule, str) else schedule
     if isinstance(chosen, Scheduled) and len(chosen.spans) != len(architecture.blocks):
         raise NetworkError(f"{len(chosen.spans)} spans for the {len(architecture.blocks)} layers of '{network}'")
-    return _train_units(Whetstone(*common, chosen), examples, start, checkpoint, watch)
+    return _train_units(Whetstone(**common, schedule=chosen), examples, start, checkpoint, watch)
 
 
 def train_straight_through(
@@ -137,7 +137,7 @@ def train_straight_through(
     course = course or Course(epochs=12)
     architecture = parse_architecture(network, _shape(examples))
     common = _common(architecture, examples, course, bits, planes, scale)
-    method = StraightThrough(*common, round(SETTLED * course.epochs))
+    method = StraightThrough(**common, settle_from=round(SETTLED * course.epochs))
     return _train_units(method, examples, start, checkpoint, watch)
 
 
@@ -249,8 +249,8 @@ def _train_units(
 
 def _common(
     architecture: Architecture, examples: Examples, course: Course, bits: int, planes: int, scale: str
-) -> tuple[Any, ...]:
-    """Fields of `SpikingUnits`, in order."""
+) -> dict[str, Any]:
+    """Fields of `SpikingUnits`."""
     from compiler.learning.thermometer import even_steps
 
     largest(bits)  # refuses what is no width
@@ -258,7 +258,15 @@ def _common(
         raise NetworkError(f"scale = {scale!r}, allowed: 'filter' or 'layer'")
     steps = even_steps(planes, max(1, int(examples.frames.max())))
     integers_from = min(max(1, round(FLOATS * course.epochs)), course.epochs - 1)
-    return architecture, course, examples.classes, bits, steps, integers_from, scale
+    return {
+        "architecture": architecture,
+        "course": course,
+        "classes": examples.classes,
+        "bits": bits,
+        "steps": steps,
+        "integers_from": integers_from,
+        "scale": scale,
+    }
 
 
 def _schedule(name: str, epochs: int, n_layers: int) -> Schedule:
