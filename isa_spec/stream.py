@@ -25,8 +25,8 @@ class StreamContract:
         ``start + n * interval + slot * ((y div unroll_h) * row_pitch + (x div unroll_w) * col_pitch)
         + turns[c mod n_turns]``
 
-    where ``n_turns`` channels share a lane and take turns on it. A value of 0 to ``levels`` is that many spikes, in
-    this cycle and the next ones.
+    where ``n_turns`` channels share a lane and take turns on it. A value of 0 to ``levels`` is that many spikes in
+    this cycle and the next ones: in the first of them where values are counted, in any where they are rates.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class StreamContract:
     turns : tuple of int
         For each channel that shares a lane, cycles after the lane's first channel; the first is 0, and they ascend.
     levels : int
-        Largest value, and so most spikes of one.
+        Largest value, and so most spikes of one: cycles in which it may have them.
 
     Raises
     ------
@@ -132,7 +132,7 @@ class StreamContract:
         return (shared * self.lane_rows + y % self.unroll_h) * self.lane_cols + x % self.unroll_w
 
     def cycles(self) -> np.ndarray:
-        """Cycle of every value in frame 0, of its first spike: int64[channels, height, width], in cycles."""
+        """First cycle of every value in frame 0: int64[channels, height, width], in cycles."""
         c, y, x = np.ogrid[: self.channels, : self.height, : self.width]
         slots = (y // self.unroll_h) * self.row_pitch + (x // self.unroll_w) * self.col_pitch
         return self.start + self.slot * slots + self.turn_of()[c]
