@@ -333,8 +333,7 @@ def _check_fans(image: ProcessorImage) -> None:
 
 def charge_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
     """Least and most charge that can reach each neuron in one cycle, input and all: int64[n_neurons], twice."""
-    least = np.zeros(image.n_neurons, np.int64)
-    most = np.zeros(image.n_neurons, np.int64)
+    least, most = np.zeros((2, image.n_neurons), np.int64)
     np.add.at(least, image.target, np.minimum(image.weight, 0).astype(np.int64))
     np.add.at(most, image.target, np.maximum(image.weight, 0).astype(np.int64))
     for port in image.inputs:
@@ -349,7 +348,7 @@ def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     lowest, highest : int64[n_neurons], potential units
-        For one cycle only where potentials have no end: `lowest` without floor and leak, `highest` where `rising`.
+        For one cycle only where there is no end: `lowest` without floor or leak, `highest` with reset by subtraction.
 
     Source: ours; resting potentials lie in floor .. threshold - 1 (0 is always possible), and where potentials leak
     every cycle starts from 0.
@@ -357,21 +356,7 @@ def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
     least, most = charge_range(image)
     if image.spec.leak == "all":
         return least, most
-    return (
-        (image.spec.potential_floor or 0) + least,
-        np.maximum(image.threshold.astype(np.int64) - 1, 0) + most,
-    )
-
-
-def rising(image: ProcessorImage) -> np.ndarray:
-    """Neurons whose potential can rise without end, for a spike takes less than can arrive: bool[n_neurons].
-
-    Source: ours; with reset by subtraction a spike takes the threshold, so a potential that rests below it does so
-    again if no more than the threshold arrived.
-    """
-    if image.spec.reset != "subtract" or image.spec.leak == "all":
-        return np.zeros(image.n_neurons, bool)
-    return charge_range(image)[1] > image.threshold
+    return (image.spec.potential_floor or 0) + least, np.maximum(image.threshold.astype(np.int64) - 1, 0) + most
 
 
 def signed_bits(lowest: int, highest: int) -> int:

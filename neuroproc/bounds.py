@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa_spec.errors import EmulationError
-from isa_spec.image import ProcessorImage, charge_range, rising
+from isa_spec.image import ProcessorImage, charge_range
 
 LOWEST = -(2**62)
 """Potentials below this could wrap in 64 bits; a run that might get there is refused."""
@@ -61,6 +61,17 @@ def refuse_fall(image: ProcessorImage, fall: int, end: int) -> None:
             f"above, and no floor holds it (potential_floor of profile {image.spec.name}); "
             f"run at most to cycle {-LOWEST // fall}, then reset"
         )
+
+
+def rising(image: ProcessorImage) -> np.ndarray:
+    """Neurons whose potential can rise without end, for a spike takes less than can arrive: bool[n_neurons].
+
+    Source: ours; with reset by subtraction a spike takes the threshold, so a potential that rests below it does so
+    again if no more than the threshold arrived.
+    """
+    if image.spec.reset != "subtract" or image.spec.leak == "all":
+        return np.zeros(image.n_neurons, bool)
+    return charge_range(image)[1] > image.threshold
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,15 +9,12 @@ where a spike leaves what was above the threshold, and 0 in all others, which ha
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit, types
 from numba.extending import register_jitable
 
-from neuroproc.kernels.cache import kept_kernels
-from neuroproc.kernels.memory import Number, arrays_at
+from neuroproc.kernels.memory import Number
 from neuroproc.kernels.vectors import (
     BLOCK,
     FLAGS,
@@ -387,48 +384,3 @@ def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input
         arrays.potential[:] = 0
     arrays.numbers[Number.CYCLE] = cycle
     arrays.numbers[Number.LAST_ARRIVAL] = last_arrival
-
-
-# --- compiled ---------------------------------------------------------------------------------------------------------
-
-
-def _run_16(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int16), end, input_cycle, input_neuron, input_charge, 0)
-
-
-def _run_32(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int32), end, input_cycle, input_neuron, input_charge, 0)
-
-
-def _run_64(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int64), end, input_cycle, input_neuron, input_charge, 0)
-
-
-def _run_subtract_16(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int16), end, input_cycle, input_neuron, input_charge, -1)
-
-
-def _run_subtract_32(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int32), end, input_cycle, input_neuron, input_charge, -1)
-
-
-def _run_subtract_64(numbers: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any) -> None:
-    run_cycles(arrays_at(numbers, np.int64), end, input_cycle, input_neuron, input_charge, -1)
-
-
-_ENTRIES = {
-    "zero": {2: _run_16, 4: _run_32, 8: _run_64},
-    "subtract": {2: _run_subtract_16, 4: _run_subtract_32, 8: _run_subtract_64},
-}
-
-
-@cache
-def kernel(dtype: np.dtype, reset: str) -> Any:
-    """`run_cycles` compiled for a type of potentials and a way of reset.
-
-    The arrays are those whose addresses are behind the numbers.
-    """
-    i4s, i8s = (types.Array(kind, 1, "C") for kind in (types.int32, types.int64))
-    entry = _ENTRIES[reset][dtype.itemsize]
-    with kept_kernels():
-        return njit([types.void(i8s, types.int64, i8s, i4s, i8s)], cache=True, nogil=True)(entry)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import ProcessorImage
-from neuroproc.kernels.cycle import FAR_AWAY, kernel
+from neuroproc.kernels.compiled import kernel
+from neuroproc.kernels.cycle import FAR_AWAY
 from neuroproc.kernels.memory import N_NUMBERS, Arrays, Number, note_addresses, zeros
 from neuroproc.kernels.prepare import MAX_SLOTS, prepare
 from neuroproc.kernels.vectors import BLOCK

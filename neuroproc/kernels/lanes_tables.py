@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 
 from isa_spec.errors import EmulationError
-from isa_spec.image import ProcessorImage, potential_bounds, rising
-from neuroproc.bounds import falls_without_end, synaptic_range
+from isa_spec.image import ProcessorImage, potential_bounds
+from neuroproc.bounds import falls_without_end, rising, synaptic_range
 from neuroproc.kernels.cache import keep_kernels
 from neuroproc.state import tracks_touch
 

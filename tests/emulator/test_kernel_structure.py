@@ -81,7 +81,9 @@ def run_like_reference(image: ProcessorImage, rng: np.random.Generator, cycles: 
     return event
 
 
-@pytest.mark.parametrize("family", ["floor -50", "floor 0", "no floor", "wide input", "leak", "on delivery"])
+@pytest.mark.parametrize(
+    "family", ["floor -50", "floor 0", "no floor", "wide input", "leak", "on delivery", "subtract, floor -50"]
+)
 @pytest.mark.parametrize("most", [7, 100, 127, 3000])
 def test_layers_run_like_the_reference(family: str, most: int) -> None:
     rng = np.random.default_rng(most)
@@ -144,7 +146,9 @@ def test_a_graph_without_structure_keeps_its_numbers() -> None:
     assert prepare(image).number.tolist() == list(range(300))
 
 
-@pytest.mark.parametrize("family", ["floor 0", "on delivery", "leak", "on delivery, any threshold"])
+@pytest.mark.parametrize(
+    "family", ["floor 0", "on delivery", "leak", "on delivery, any threshold", "subtract", "subtract, on delivery"]
+)
 @pytest.mark.parametrize("dense_from", [None, 0, 3])
 @pytest.mark.parametrize("max_slots", [2**16, 16])
 def test_blocks_with_flags(family: str, dense_from: int | None, max_slots: int) -> None:
@@ -167,7 +171,7 @@ def test_blocks_with_flags(family: str, dense_from: int | None, max_slots: int) 
     engine = event._engine = EventEngine(image, max_slots=max_slots)
     event._watch()
     numbers = engine._arrays.numbers
-    assert numbers[Number.TRACKS_BLOCKS] == (family in ("floor 0", "on delivery"))
+    assert numbers[Number.TRACKS_BLOCKS] == (family in ("floor 0", "on delivery", "subtract"))
     if dense_from is not None:
         # Sooner or later than it chooses itself.
         numbers[Number.FEW_SPIKES] = dense_from

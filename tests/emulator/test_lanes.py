@@ -145,11 +145,12 @@ def test_vectors_and_their_twins(bits: int) -> None:
         vectors.store_row(rows, np.uint64(1), total)
         fired = vectors.lanes_at_least(total, level)
         vectors.store_row(rows, np.uint64(2), vectors.clear_or_raise(total, fired & masks[2], weight))
+        vectors.store_row(rows, np.uint64(3), vectors.lower_or_raise(total, fired & masks[2], level, weight))
         return fired, vectors.count_lanes(fired)
 
     compiled = njit(play)
     for case in range(20):
-        rows = rng.integers(low, high, (3, LANES)).astype(number)
+        rows = rng.integers(low, high, (4, LANES)).astype(number)
         rows[0, :3] = rows[0, 0]
         masks = rng.integers(0, 2**64, 3, np.uint64, endpoint=False)
         byte = int(rng.integers(-64, 64))
