@@ -39,6 +39,8 @@ def plans_of(
     for tile in unrolls:
         plan = neuroproc.FoldPlan(tile)
         yield plan
+        if network.rate:  # its units remember, so each channel needs its own
+            continue
         filled = fill_channels(network, spec, plan)
         if filled.channels:
             yield filled
