@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 
 from compiler.learning.course import Jitter
+
+
+@partial(jax.jit, static_argnames="jitter")
+def varied(key: jax.Array, frames: Any, *, jitter: Jitter | None) -> jax.Array:
+    """Frames as they are trained on: float32[B, H, W, C], distorted where there is jitter.
+
+    Parameters
+    ----------
+    key : jax.random key
+    frames : uint8[B, C, H, W]
+    jitter : Jitter or None
+    """
+    x = channels_last(frames)
+    return x if jitter is None else distort(key, x, jitter)
+
+
+def channels_last(frames: Any) -> jax.Array:
+    """Frames as networks are trained on them: float32[B, H, W, C].
+
+    Parameters
+    ----------
+    frames : uint8[B, C, H, W]
+    """
+    return jnp.transpose(jnp.asarray(frames, jnp.float32), (0, 2, 3, 1))
 
 
 def distort(key: jax.Array, frames: jax.Array, jitter: Jitter) -> jax.Array:

@@ -59,10 +59,21 @@ def percentile_scales(activations: Sequence[np.ndarray], percentile: float) -> t
     NetworkError
         If the percentile is out of range.
     """
-    if not 0 < percentile <= 100:
-        raise NetworkError(f"percentile {percentile}, allowed: above 0, at most 100")
+    check_percentile(percentile)
     alive = [values[values > 0] for values in activations]
     return tuple(_positive(float(np.percentile(values, percentile)) if len(values) else 0.0) for values in alive)
+
+
+def check_percentile(percentile: float) -> None:
+    """Refuse what is none.
+
+    Raises
+    ------
+    NetworkError
+        If it is not above 0 and at most 100.
+    """
+    if not 0 < percentile <= 100:
+        raise NetworkError(f"percentile {percentile}, allowed: above 0, at most 100")
 
 
 def _positive(scale: float) -> float:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from compiler.learning.architectures import Architecture
-from compiler.learning.balancing import data_scales, model_scales, percentile_scales
+from compiler.learning.balancing import check_percentile, data_scales, model_scales, percentile_scales
 from compiler.learning.blocks import layers_of
 from compiler.learning.grid import largest
-from compiler.network import LayeredNetwork
+from compiler.network import RESETS, LayeredNetwork
+from isa_spec.coding import check_encoding
+from isa_spec.decoding import check_decode
 from isa_spec.errors import NetworkError
 
 NORMALISATIONS = ("model", "data", "percentile")
@@ -45,8 +48,8 @@ class Conversion:
 
     Raises
     ------
-    NetworkError
-        If bits or normalisation are none of these.
+    NetworkError, FormatError
+        If one of them is none of these.
     """
 
     bits: int = 8
@@ -60,9 +63,27 @@ class Conversion:
     floor: int | None = 0
 
     def __post_init__(self) -> None:
-        largest(self.bits)  # refuses what is no width
+        # All of it now: a training may lie between this and the network.
+        where = "conversion"
+        largest(self.bits)
+        check_percentile(self.percentile)
+        check_encoding(self.encoding(1), where)
+        check_decode(self.decode(1), 1, where)
         if self.normalisation not in NORMALISATIONS:
             raise NetworkError(f"normalisation {self.normalisation!r}, allowed: {', '.join(NORMALISATIONS)}")
+        if self.reset not in RESETS:
+            raise NetworkError(f"reset {self.reset!r}, allowed: {', '.join(RESETS)}")
+        if self.floor is not None and self.floor > 0:
+            raise NetworkError(f"floor {self.floor}, allowed: 0 and below, or none")
+
+    def encoding(self, highest: int) -> dict[str, Any]:
+        """The input encoding, for values up to the highest."""
+        encoding = {"kind": "rate", "steps": self.steps, "levels": highest, "source": self.source}
+        return encoding | {"seed": self.seed} if self.source == "bernoulli" else encoding
+
+    def decode(self, classes: int) -> dict[str, Any]:
+        """How so many output units are one class each."""
+        return {"kind": "argmax", "classes": classes, "by": self.by, "ties": "potential"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,20 +149,12 @@ def to_rate_network(relu: ReluWeights, conversion: Conversion, name: str) -> Lay
     """
     weights, thresholds = rounded(relu.weights, scales_of(relu, conversion), conversion.bits)
     layers = layers_of(relu.architecture, weights, thresholds, "sumpool2d", 1)
-    encoding = {
-        "kind": "rate", "steps": conversion.steps, "levels": relu.highest, "source": conversion.source,
-    }  # fmt: skip
-    if conversion.source == "bernoulli":
-        encoding["seed"] = conversion.seed
-    decode = {
-        "kind": "argmax", "classes": relu.architecture.blocks[-1].units, "by": conversion.by, "ties": "potential",
-    }  # fmt: skip
     return LayeredNetwork(
         name,
         relu.architecture.input_shape,
         layers,
-        encoding,
-        decode,
+        conversion.encoding(relu.highest),
+        conversion.decode(relu.architecture.blocks[-1].units),
         reset=conversion.reset,
         floor=conversion.floor,
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from compiler.learning.augment import varied
 from compiler.learning.checkpoint import load_checkpoint, save_checkpoint
 from compiler.learning.course import Course, Progress
 from compiler.learning.data import Examples
@@ -35,9 +35,9 @@ class Method(Protocol, Generic[State]):
         """State in which the epoch begins."""
 
     def step(
-        self, state: State, epoch: int, fraction: float, key: jax.Array, frames: np.ndarray, labels: np.ndarray
+        self, state: State, epoch: int, fraction: float, key: jax.Array, x: jax.Array, labels: np.ndarray
     ) -> tuple[State, jax.Array]:
-        """State after one batch, and the batch's loss."""
+        """State after one batch of frames, float32[B, H, W, C], and the batch's loss."""
 
     def after_epoch(self, state: State, epoch: int, loss: float) -> State:
         """State after the epoch."""
@@ -91,8 +91,8 @@ def fit(
         losses = []
         for i, chosen in enumerate(order[: batches * size].reshape(batches, size)):
             drawn = jax.random.fold_in(key, epoch * batches + i)
-            frames, labels = train.frames[chosen], train.labels[chosen]
-            state, loss = method.step(state, epoch, i / batches, drawn, frames, labels)
+            x = varied(drawn, train.frames[chosen], jitter=course.jitter)
+            state, loss = method.step(state, epoch, i / batches, drawn, x, train.labels[chosen])
             losses.append(loss)
         mean = float(np.mean(jax.device_get(losses), dtype=np.float64))
         state = method.after_epoch(state, epoch, mean)
@@ -114,8 +114,3 @@ def _identity(method: Any, course: Course, train: Examples, held: Examples, firs
     for examples in (train, held):
         digest.update(repr(examples.frames.shape).encode() + examples.frames.tobytes() + examples.labels.tobytes())
     return "sha256:" + digest.hexdigest()
-
-
-def channels_last(frames: Any) -> jax.Array:
-    """Frames as they are trained on: float32[B, H, W, C]."""
-    return jnp.transpose(jnp.asarray(frames, jnp.float32), (0, 2, 3, 1))

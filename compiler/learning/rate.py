@@ -16,10 +16,10 @@ import numpy as np
 import optax
 
 from compiler.learning.architectures import Architecture, Block
-from compiler.learning.augment import distort
+from compiler.learning.augment import channels_last
 from compiler.learning.course import Course, decay
 from compiler.learning.data import Examples
-from compiler.learning.loop import CHUNK, channels_last
+from compiler.learning.loop import CHUNK
 from compiler.learning.units import convolved, initial_weights, windows
 
 
@@ -59,11 +59,11 @@ class ReluNetwork:
         return state
 
     def step(
-        self, state: ReluState, epoch: int, fraction: float, key: jax.Array, frames: np.ndarray, labels: np.ndarray
+        self, state: ReluState, epoch: int, fraction: float, key: jax.Array, x: jax.Array, labels: np.ndarray
     ) -> tuple[ReluState, jax.Array]:
         """State after one batch, and the batch's loss."""
         rate = jnp.float32(self.course.rate * decay((epoch + fraction) / self.course.epochs))
-        weights, optimiser, loss = self._update(state.weights, state.optimiser, rate, key, frames, labels)
+        weights, optimiser, loss = self._update(state.weights, state.optimiser, rate, key, x, labels)
         return ReluState(weights, optimiser), loss
 
     def after_epoch(self, state: ReluState, epoch: int, loss: float) -> ReluState:
@@ -114,12 +114,8 @@ class ReluNetwork:
 
     @partial(jax.jit, static_argnames="self")
     def _update(
-        self, weights: list[jax.Array], optimiser: Any, rate: jax.Array, key: jax.Array, frames: Any, labels: Any
+        self, weights: list[jax.Array], optimiser: Any, rate: jax.Array, key: jax.Array, x: jax.Array, labels: Any
     ) -> tuple[list[jax.Array], Any, jax.Array]:
-        x = channels_last(frames)
-        if self.course.jitter is not None:
-            x = distort(key, x, self.course.jitter)
-
         def loss(weights: list[jax.Array]) -> jax.Array:
             y = x / self.highest
             for i, block in enumerate(self.architecture.blocks):

@@ -19,12 +19,12 @@ import optax
 
 from compiler.learning.activations import step
 from compiler.learning.architectures import Architecture
-from compiler.learning.augment import distort
+from compiler.learning.augment import channels_last
 from compiler.learning.course import Course, decay
 from compiler.learning.data import Examples
 from compiler.learning.grid import largest
 from compiler.learning.keys import n_hot_key
-from compiler.learning.loop import CHUNK, channels_last
+from compiler.learning.loop import CHUNK
 from compiler.learning.sharpening import SharpeningState, begin
 from compiler.learning.thermometer import seen
 from compiler.learning.units import (
@@ -132,7 +132,7 @@ class SpikingUnits(ABC):
         return state._replace(scales=scales, moments=moments, float_accuracy=accuracy)
 
     def step(
-        self, state: UnitsState, epoch: int, fraction: float, key: jax.Array, frames: np.ndarray, labels: np.ndarray
+        self, state: UnitsState, epoch: int, fraction: float, key: jax.Array, x: jax.Array, labels: np.ndarray
     ) -> tuple[UnitsState, jax.Array]:
         """State after one batch, and the batch's loss."""
         sharpness = self.sharpness(state, epoch, fraction)
@@ -145,8 +145,7 @@ class SpikingUnits(ABC):
             state.optimiser,
             jnp.asarray(sharpness, jnp.float32),
             jnp.float32(rate),
-            key,
-            frames,
+            x,
             labels,
             integers=epoch >= self.integers_from,
             done=done,
@@ -181,17 +180,13 @@ class SpikingUnits(ABC):
         optimiser: Any,
         sharpness: jax.Array,
         rate: jax.Array,
-        key: jax.Array,
-        frames: jax.Array,
+        x: jax.Array,
         labels: jax.Array,
         *,
         integers: bool,
         done: int,
         settled: int,
     ) -> tuple[list[Unit], list[Moments], Any, jax.Array]:
-        x = channels_last(frames)
-        if self.course.jitter is not None:
-            x = distort(key, x, self.course.jitter)
         x = seen(self.steps, x)
         trained = self.activation(sharpness)
 

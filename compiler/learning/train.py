@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compiler.evaluate import classes, evaluate
 from compiler.learning.architectures import Architecture, parse_architecture
 from compiler.learning.conversion import Conversion, ReluWeights, to_rate_network
 from compiler.learning.course import Course, Progress
@@ -30,8 +29,6 @@ FLOATS, BLUNT, SETTLED = 0.2, 0.3, 0.7
 """Parts of the epochs: with float weights, before any sharpening, until the straight-through moments settle."""
 STATISTICS = 2000
 """Training frames whose activations scales are taken from."""
-AT_ONCE = 100
-"""Frames that are evaluated in integers at once."""
 Watch = Callable[[Progress], None]
 
 
@@ -194,23 +191,21 @@ def train_rate(
 
 
 def accuracy(network: LayeredNetwork, examples: Examples) -> float:
-    """Part of the examples that a network gets right, evaluated in integers.
+    """Part of the examples that a trained network gets right, in integers.
 
     Raises
     ------
+    NeuroprocError
+        If JAX is missing.
     NetworkError
-        If the network has no classes.
+        If the network has no classes, or is none that training makes.
     FormatError
         If the frames do not fit it.
     """
-    correct = 0
-    for first in range(0, len(examples), AT_ONCE):
-        some = slice(first, first + AT_ONCE)
-        found = classes(network, evaluate(network, examples.frames[some]))
-        if found is None:
-            raise NetworkError(f"network '{network.name}' has no classes")
-        correct += int((found == examples.labels[some]).sum())
-    return correct / len(examples)
+    require_jax()
+    from compiler.learning.integer_run import classes_of
+
+    return float((classes_of(network, examples.frames) == examples.labels).mean())
 
 
 def require_jax() -> None:

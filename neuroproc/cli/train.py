@@ -118,6 +118,11 @@ def execute(args: argparse.Namespace) -> int:
             f"{args.data}: has no {_names(PARTS[0])[0]} (nor .gz), needed: {' and '.join(_names(PARTS[0]))}"
         )
     test = _read(args.data, PARTS[1])
+    if test is not None and test.frames.shape[1:] != examples.frames.shape[1:]:
+        raise FormatError(
+            f"{args.data}: {PARTS[1]} frames are {list(test.frames.shape[1:])}, those to train on "
+            f"{list(examples.frames.shape[1:])}, allowed: one shape"
+        )
     trained = train(args, examples)
     save_network(trained.network, args.output)
     right = None if test is None else accuracy(trained.network, test)

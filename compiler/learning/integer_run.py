@@ -1,0 +1,146 @@
+"""A trained network in integers: what `compiler.evaluate` does, faster, for the layers that training makes.
+
+Sums of one step are taken in floats of 32 bits, which hold integers below 2**24 exactly in any order of addition, and
+potentials in integers of 32 bits. A network that could leave either is refused.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from compiler.layers import Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.network import INPUT, LayeredNetwork
+from isa_spec.coding import largest_value, to_values
+from isa_spec.decoding import to_classes
+from isa_spec.errors import NetworkError
+from isa_spec.trains import rate_trains
+
+EXACT_SUM, EXACT_POTENTIAL = 2**24, 2**31
+AT_ONCE = 250
+"""Frames in a batch."""
+
+
+def answers(network: LayeredNetwork, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes of the last layer in each step, and its potentials after the last: uint8[n, T, O] and int64[n, O].
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        Of convolutions, pools and dense layers, each reading the one before.
+    frames : int[n, C, H, W]
+
+    Raises
+    ------
+    NetworkError
+        If the network has other layers, or its sums are beyond exact arithmetic.
+    FormatError
+        If the encoding cannot tell the frames' values.
+    """
+    _check(network)
+    spikes, potentials = [], []
+    for first in range(0, len(frames), AT_ONCE):
+        some = frames[first : first + AT_ONCE]
+        values = rate_trains(network.encoding, some) if network.rate else to_values(network.encoding, some)[:, None]
+        fired, left = _run(network, jnp.asarray(values.swapaxes(0, 1), jnp.int32))
+        spikes.append(np.asarray(fired, np.uint8).swapaxes(0, 1))
+        potentials.append(np.asarray(left, np.int64))
+    return np.concatenate(spikes), np.concatenate(potentials)
+
+
+def classes_of(network: LayeredNetwork, frames: np.ndarray) -> np.ndarray:
+    """Class of each frame: int64[n].
+
+    Parameters
+    ----------
+    network, frames
+        As for `answers`.
+
+    Raises
+    ------
+    NetworkError, FormatError
+        As `answers`; or if the network has no classes.
+    """
+    found = to_classes(network.decode, *answers(network, frames))
+    if found is None:
+        raise NetworkError(f"network '{network.name}' has no classes")
+    return found
+
+
+@partial(jax.jit, static_argnames="network")
+def _run(network: LayeredNetwork, values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The steps of a batch: int32[T, B, C, H, W] to bool[T, B, O], and the last layer's potentials."""
+    units = [layer for layer in network.layers if getattr(layer, "threshold", None) is not None]
+    shapes = [(values.shape[1], *network.shapes[layer.name]) for layer in units]
+
+    def step(potentials: list[jax.Array], x: jax.Array) -> tuple[list[jax.Array], jax.Array]:
+        left = []
+        for layer in network.layers:
+            z = _sums(layer, x)
+            if layer not in units:
+                x = z
+                continue
+            v = potentials[len(left)] + z
+            threshold = jnp.asarray(layer.threshold, jnp.int32).reshape(-1, 1, 1)  # type: ignore[union-attr]
+            fires = v >= threshold
+            reset = v - threshold if network.reset == "subtract" else jnp.zeros_like(v)
+            v = jnp.where(fires, reset, v if network.floor is None else jnp.maximum(v, network.floor))
+            left.append(v)
+            x = fires.astype(jnp.int32)
+        return left, x.reshape(len(x), -1) > 0
+
+    last, fired = jax.lax.scan(step, [jnp.zeros(shape, jnp.int32) for shape in shapes], values)
+    return fired, last[-1].reshape(values.shape[1], -1)
+
+
+def _sums(layer: Layer, x: jax.Array) -> jax.Array:
+    """What one step brings to each unit: int32[B, C, H, W]."""
+    match layer:
+        case Conv2d():
+            z = jax.lax.conv_general_dilated(
+                x.astype(jnp.float32),
+                jnp.asarray(layer.weight, jnp.float32),
+                layer.stride,
+                layer.padding,
+                rhs_dilation=layer.dilation,
+                feature_group_count=layer.groups,
+                precision="highest",
+            )
+            return z.astype(jnp.int32)
+        case Dense():
+            flat = x.reshape(len(x), -1).astype(jnp.float32)
+            z = jnp.matmul(flat, jnp.asarray(layer.weight.T, jnp.float32), precision="highest")
+            return z.astype(jnp.int32)[:, :, None, None]
+        case Pool2d():
+            window, stride = (1, 1, *layer.kernel), (1, 1, *layer.stride)
+            start, join = (0, jax.lax.max) if layer.kind == "maxpool2d" else (0, jax.lax.add)
+            return jax.lax.reduce_window(x, start, join, window, stride, "VALID")
+    return x.reshape(len(x), -1, 1, 1)
+
+
+def _check(network: LayeredNetwork) -> None:
+    """Refuse what `_run` would not do exactly."""
+    previous, largest = INPUT, float(1 if network.rate else largest_value(network.encoding))
+    for layer in network.layers:
+        plain = isinstance(layer, Conv2d | Dense | Flatten | Pool2d)
+        linear = isinstance(layer, Conv2d | Dense) and layer.threshold is None
+        average = isinstance(layer, Pool2d) and (layer.kind == "avgpool2d" or not layer.spikes)
+        if not plain or linear or average or layer.sources != (previous,):
+            raise NetworkError(
+                f"layer '{layer.name}' of network '{network.name}' is none that training makes; use evaluate"
+            )
+        if isinstance(layer, Conv2d | Dense):
+            most = np.abs(layer.weight.astype(np.float64)).reshape(len(layer.weight), -1).sum(axis=1).max() * largest
+            reach = max(most * network.steps, float(np.abs(layer.threshold.astype(np.float64)).max()))
+            if most >= EXACT_SUM or 2 * reach >= EXACT_POTENTIAL:
+                raise NetworkError(
+                    f"layer '{layer.name}' of network '{network.name}': the absolute drives of a unit can sum to "
+                    f"{most:.0f} in a step, allowed: less than {EXACT_SUM}, and {EXACT_POTENTIAL // 2} over all steps; "
+                    "use evaluate"
+                )
+        previous = layer.name
+        if not isinstance(layer, Flatten):
+            largest = 1.0

@@ -1,0 +1,146 @@
+"""``neuroproc train``: what it writes and says, and every way in which the folder or the options can be wrong."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from cli_helpers import call, refused
+from learning_helpers import TINY, digits, write_digits, write_idx
+
+import neuroproc
+from neuroproc.cli.show import lines
+from neuroproc.cli.train import METHODS
+
+pytestmark = pytest.mark.training
+
+NETWORKS = {"whetstone": TINY, "straight-through": TINY, "rate": "4C3p1-P2-10"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    pytest.importorskip("optax")
+    return write_digits(tmp_path_factory.mktemp("train") / "digits")
+
+
+def train(capsys, method, data, output, *options):
+    return call(
+        capsys, "train", method, "--data", data, "-o", output, "--network", NETWORKS[method], "--epochs", 2, *options
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_writes_what_it_says(method, data, tmp_path, capsys):
+    result = train(capsys, method, data, tmp_path / "net.json", "--json", "--seed", 5)
+    assert (result.status, result.err) == (0, "")
+    said = json.loads(result.out)
+    network = neuroproc.load_network(tmp_path / "net.json")
+    assert said["digest"] == network.digest
+    assert said["parameters"] == sum(layer.n_parameters for layer in network.layers)
+    assert (said["held_frames"], said["test_frames"]) == (25, 60)
+    frames, labels = digits().frames[-60:], digits().labels[-60:]
+    image = neuroproc.compile_network(network, neuroproc.load_profile("np16"), neuroproc.FoldPlan((8, 8)))
+    assert neuroproc.classify(image, frames, labels).correct == round(60 * said["test_accuracy_integer"])
+
+
+def test_the_words_are_the_same_numbers(data, tmp_path, capsys):
+    said = json.loads(train(capsys, "rate", data, tmp_path / "a.json", "--json").out)
+    text = train(capsys, "rate", data, tmp_path / "b.json").out.splitlines()
+    assert text == [
+        f"4C3p1-P2-10 by rate: {said['parameters']:,} weights of 8 bits, written to b.json and b.npz",
+        f"25 frames held out: floats {said['held_accuracy_float']:.2%}, integers {said['held_accuracy_integer']:.2%}",
+        f"60 test frames: integers {said['test_accuracy_integer']:.2%}, "
+        f"{round(60 * said['test_accuracy_integer'])} right",
+    ]
+
+
+def test_test_frames_only_serve_the_last_line(data, tmp_path, capsys):
+    folder = tmp_path / "without"
+    folder.mkdir()
+    for part in ("images-idx3", "labels-idx1"):
+        name = f"train-{part}-ubyte"
+        (folder / name).write_bytes((data / name).read_bytes())
+    with_test = train(capsys, "rate", data, tmp_path / "a.json")
+    without = train(capsys, "rate", folder, tmp_path / "b.json")
+    assert with_test.out.splitlines()[1:2] == without.out.splitlines()[1:]
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_finished_checkpoint_is_converted_without_training(data, tmp_path, capsys):
+    options = ("--checkpoint", tmp_path / "c.npz")
+    assert train(capsys, "rate", data, tmp_path / "a.json", *options).status == 0
+    before = (tmp_path / "c.npz").read_bytes()
+    more = ("--bits", 5, "--steps", 9, "--normalisation", "data", "--input", "bernoulli", "--decision", "first")
+    assert train(capsys, "rate", data, tmp_path / "b.json", *options, *more, "--floor", "none").status == 0
+    assert (tmp_path / "c.npz").read_bytes() == before
+    network = neuroproc.load_network(tmp_path / "b.json")
+    assert (network.steps, network.floor, network.decode["by"]) == (9, None, "first")
+    assert max(np.abs(layer.weight).max() for layer in network.layers if hasattr(layer, "weight")) == 15
+
+
+def test_progress_where_somebody_watches(data, tmp_path, capsys, monkeypatch):
+    assert lines() is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    result = train(capsys, "rate", data, tmp_path / "net.json")
+    first, second = result.err.splitlines()
+    assert first.startswith("epoch 1 of 2: loss ")
+    assert second.startswith("epoch 2 of 2: loss ")
+
+
+def test_nothing_is_trained_for_a_file_that_cannot_be_written(data, tmp_path, capsys):
+    refused(train(capsys, "rate", data, tmp_path / "net.toml"), "net.toml", "NAME.json")
+
+
+@pytest.mark.error
+@pytest.mark.parametrize(
+    ("method", "options", "words"),
+    [
+        ("whetstone", ("--network", "nothing"), ("'nothing'", "lenet-small")),
+        ("whetstone", ("--network", "4C9-10"), ("[1, 8, 8]", "too small")),
+        ("whetstone", ("--bits", 9), ("9 bits", "2..8")),
+        ("whetstone", ("--planes", 17), ("17 planes", "1..16")),
+        ("whetstone", ("--epochs", 1), ("1 epochs", "needs 2")),
+        ("straight-through", ("--start", "none.npz"), ("none.npz",)),
+        ("rate", ("--network", "4C3-12"), ("12 outputs for 10 classes",)),
+        ("rate", ("--steps", 256), ("steps", "1..255")),
+        ("rate", ("--percentile", 0), ("percentile 0",)),
+    ],
+)
+def test_wrong_options(method, options, words, data, tmp_path, capsys):
+    before = ("--epochs", 1) if "--epochs" not in options else ()
+    arguments = ("train", method, "--data", data, "-o", tmp_path / "net.json")
+    network = () if "--network" in options else ("--network", NETWORKS[method])
+    if method == "whetstone" and before:
+        before = ("--epochs", 2)
+    refused(call(capsys, *arguments, *network, *before, *options), *words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.error
+@pytest.mark.parametrize("options", [("--floor", "3"), ("--floor", "x"), ("--seed", "-1"), ("--schedule", "fast")])
+def test_wrong_usage(options, data, tmp_path, capsys):
+    method = "rate" if "--floor" in options else "whetstone"
+    assert train(capsys, method, data, tmp_path / "net.json", *options).status == 2
+
+
+@pytest.mark.error
+def test_wrong_folders(data, tmp_path, capsys):
+    folder = tmp_path / "folder"
+    refused(train(capsys, "rate", folder, tmp_path / "n.json"), "train-images-idx3-ubyte", str(folder))
+    folder.mkdir()
+    frames, labels = digits().frames[:20, 0], digits().labels[:20].astype(np.uint8)
+    write_idx(folder / "train-images-idx3-ubyte", frames)
+    refused(train(capsys, "rate", folder, tmp_path / "n.json"), "no train-labels-idx1-ubyte")
+    write_idx(folder / "train-labels-idx1-ubyte", labels[:19])
+    refused(train(capsys, "rate", folder, tmp_path / "n.json"), "20 frames", "19")
+    write_idx(folder / "train-labels-idx1-ubyte", labels)
+    write_idx(folder / "t10k-images-idx3-ubyte", frames[:, :7])
+    write_idx(folder / "t10k-labels-idx1-ubyte", labels)
+    refused(train(capsys, "rate", folder, tmp_path / "n.json"), "t10k", "[1, 7, 8]", "[1, 8, 8]")
+    assert not list(tmp_path.glob("n.*"))
+
+
+@pytest.mark.error
+def test_without_jax_the_extra_is_named(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optax", None)
+    refused(train(capsys, "rate", data, tmp_path / "n.json"), "optax", "pip install 'neuroproc[train]'")

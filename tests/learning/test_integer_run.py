@@ -1,0 +1,66 @@
+"""The fast run in integers against plain integer evaluation."""
+
+import numpy as np
+import pytest
+
+from compiler.evaluate import classes, evaluate, final_potentials
+from compiler.layers import Add
+from compiler.learning.architectures import parse_architecture
+from compiler.learning.blocks import layers_of
+from compiler.learning.integer_run import answers, classes_of
+from compiler.network import LayeredNetwork
+from isa_spec.errors import NetworkError
+
+pytestmark = pytest.mark.training
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("seed", range(12))
+def test_the_fast_run_in_integers_is_the_slow_one(seed):
+    """Spikes of every step and the potentials after the last one."""
+    rng = np.random.default_rng(seed)
+    rate, pool = seed % 3 != 0, "sumpool2d" if seed % 3 == 1 else "maxpool2d"
+    architecture = parse_architecture("3C3p1-P2-4C2-P2-9-6", (2, 8, 7))
+    weights = [rng.integers(-4, 6, shape).transpose(3, 2, 0, 1) for shape in architecture.weight_shapes]
+    thresholds = [rng.integers(1, 9, len(weight)) for weight in weights]
+    layers = layers_of(architecture, weights, thresholds, pool, 1 if pool == "sumpool2d" else None)
+    decode = {"kind": "argmax", "classes": 3}
+    encoding: dict = {"kind": "thermometer", "thresholds": [2, 4, 7]}
+    options = {}
+    if rate:
+        encoding = {
+            "kind": "rate",
+            "steps": int(rng.integers(2, 9)),
+            "levels": 9,
+            "source": ("even", "bernoulli")[seed % 2],
+        }
+        decode |= {"by": ("count", "first")[seed // 2 % 2], "ties": "potential"}
+        options = {"reset": "subtract" if pool == "sumpool2d" else "zero", "floor": (None, 0, -5)[seed % 4 % 3]}
+    network = LayeredNetwork("n", (2, 8, 7), layers, encoding, decode, **options)
+    frames = rng.integers(0, 10, (300, 2, 8, 7))
+    slow = evaluate(network, frames)
+    spikes, potentials = answers(network, frames)
+    last = slow["fc2"].reshape(300, -1, 6)
+    assert np.array_equal(spikes, last)
+    assert 0 < spikes.mean() < 1
+    if rate:
+        assert np.array_equal(potentials, final_potentials(network, slow))
+    assert np.array_equal(classes_of(network, frames), classes(network, slow))
+
+
+def test_the_fast_run_refuses_what_it_cannot_do():
+    architecture = parse_architecture("2", (1, 1, 3))
+    decode = {"kind": "argmax", "classes": 2}
+
+    def network(layers, **options):
+        return LayeredNetwork("n", (1, 1, 3), layers, {"kind": "binary"}, {**decode, **options})
+
+    wide = layers_of(architecture, [np.full((2, 1, 1, 3), 2**23)], [np.ones(2, np.int64)], "maxpool2d", None)
+    with pytest.raises(NetworkError, match="less than 16777216"):
+        classes_of(network(wide), np.ones((1, 1, 1, 3), np.int64))
+    added = (
+        Add("add", ("input",), np.array([1])),
+        *layers_of(architecture, [np.ones((2, 1, 1, 3))], [np.ones(2)], "", 1),
+    )
+    with pytest.raises(NetworkError, match="'add' of network 'n' is none that training makes"):
+        classes_of(network(added), np.ones((1, 1, 1, 3), np.int64))
