@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from compiler.dead import find_dead, remove_dead
     from compiler.emit import compile_network
     from compiler.evaluate import evaluate
+    from compiler.learning.conversion import Conversion
+    from compiler.learning.course import Course
+    from compiler.learning.data import Examples
+    from compiler.learning.train import train_rate, train_straight_through, train_whetstone
     from compiler.network import LayeredNetwork
     from compiler.network_file import load_network
+    from compiler.network_writer import save_network
     from compiler.plan import FoldPlan, legal_unrolls
     from compiler.schedule import make_schedule
     from compiler.views import to_networkx
@@ -37,7 +42,10 @@ if TYPE_CHECKING:
     from neuroproc.processor import Processor
 
 _HOME = {
+    "Conversion": "compiler.learning.conversion",
     "Cost": "compiler.cost",
+    "Course": "compiler.learning.course",
+    "Examples": "compiler.learning.data",
     "FoldPlan": "compiler.plan",
     "LayeredNetwork": "compiler.network",
     "NeuroprocError": "isa_spec.errors",
@@ -69,13 +77,20 @@ _HOME = {
     "read_spikes": "neuroproc.formats.spikes",
     "remove_dead": "compiler.dead",
     "save_image": "neuroproc.formats.images",
+    "save_network": "compiler.network_writer",
     "to_networkx": "compiler.views",
+    "train_rate": "compiler.learning.train",
+    "train_straight_through": "compiler.learning.train",
+    "train_whetstone": "compiler.learning.train",
     "verify": "neuroproc.cli.verify",
     "write_spikes": "neuroproc.formats.spikes",
 }
 
 __all__ = [
+    "Conversion",
     "Cost",
+    "Course",
+    "Examples",
     "FoldPlan",
     "LayeredNetwork",
     "NeuroprocError",
@@ -108,7 +123,11 @@ __all__ = [
     "read_spikes",
     "remove_dead",
     "save_image",
+    "save_network",
     "to_networkx",
+    "train_rate",
+    "train_straight_through",
+    "train_whetstone",
     "verify",
     "write_spikes",
 ]

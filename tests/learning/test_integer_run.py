@@ -58,9 +58,7 @@ def test_the_fast_run_refuses_what_it_cannot_do():
     wide = layers_of(architecture, [np.full((2, 1, 1, 3), 2**23)], [np.ones(2, np.int64)], "maxpool2d", None)
     with pytest.raises(NetworkError, match="less than 16777216"):
         classes_of(network(wide), np.ones((1, 1, 1, 3), np.int64))
-    added = (
-        Add("add", ("input",), np.array([1])),
-        *layers_of(architecture, [np.ones((2, 1, 1, 3))], [np.ones(2)], "", 1),
-    )
+    ones = [np.ones((2, 1, 1, 3), np.int64)], [np.ones(2, np.int64)]
+    added = (Add("add", ("input",), np.array([1])), *layers_of(architecture, *ones, "maxpool2d", None))
     with pytest.raises(NetworkError, match="'add' of network 'n' is none that training makes"):
         classes_of(network(added), np.ones((1, 1, 1, 3), np.int64))
