@@ -17,6 +17,12 @@ class Jitter:
     zoom: float = 0.1
 
 
+def jitter_of(factor: float) -> Jitter | None:
+    """The usual distortions times a factor, None for 0."""
+    usual = Jitter()
+    return Jitter(usual.shift * factor, usual.turn * factor, usual.zoom * factor) if factor else None
+
+
 @dataclass(frozen=True)
 class Course:
     """How a training runs, whatever its method.

@@ -6,7 +6,7 @@ potentials in integers of 32 bits. A network that could leave either is refused.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from isa_spec.errors import NetworkError
 from isa_spec.trains import rate_trains
 
 EXACT_SUM, EXACT_POTENTIAL = 2**24, 2**31
-AT_ONCE = 250
+AT_ONCE = 100
 """Frames in a batch."""
 
 
@@ -73,27 +73,30 @@ def classes_of(network: LayeredNetwork, frames: np.ndarray) -> np.ndarray:
 @partial(jax.jit, static_argnames="network")
 def _run(network: LayeredNetwork, values: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The steps of a batch: int32[T, B, C, H, W] to bool[T, B, O], and the last layer's potentials."""
-    units = [layer for layer in network.layers if getattr(layer, "threshold", None) is not None]
-    shapes = [(values.shape[1], *network.shapes[layer.name]) for layer in units]
+    n_steps, n_frames = values.shape[:2]
+    x, left = values.reshape(-1, *network.input_shape), values[0]
+    for layer in network.layers:
+        # Sums know nothing of steps, so those of all steps are taken at once.
+        x = _sums(layer, x)
+        if isinstance(layer, Conv2d | Dense | Pool2d) and layer.threshold is not None:
+            fired, left = _integrated(network, layer.threshold, x.reshape(n_steps, n_frames, *x.shape[1:]))
+            x = fired.reshape(x.shape)
+    return x.reshape(n_steps, n_frames, -1) > 0, left.reshape(n_frames, -1)
 
-    def step(potentials: list[jax.Array], x: jax.Array) -> tuple[list[jax.Array], jax.Array]:
-        left = []
-        for layer in network.layers:
-            z = _sums(layer, x)
-            if layer not in units:
-                x = z
-                continue
-            v = potentials[len(left)] + z
-            threshold = jnp.asarray(layer.threshold, jnp.int32).reshape(-1, 1, 1)  # type: ignore[union-attr]
-            fires = v >= threshold
-            reset = v - threshold if network.reset == "subtract" else jnp.zeros_like(v)
-            v = jnp.where(fires, reset, v if network.floor is None else jnp.maximum(v, network.floor))
-            left.append(v)
-            x = fires.astype(jnp.int32)
-        return left, x.reshape(len(x), -1) > 0
 
-    last, fired = jax.lax.scan(step, [jnp.zeros(shape, jnp.int32) for shape in shapes], values)
-    return fired, last[-1].reshape(values.shape[1], -1)
+def _integrated(network: LayeredNetwork, threshold: np.ndarray, sums: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Spikes of units to which each step brings its sums, int32[T, B, C, H, W], and their last potentials."""
+    level = jnp.asarray(threshold, jnp.int32).reshape(-1, 1, 1)
+
+    def step(v: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        v = v + z
+        fires = v >= level
+        reset = v - level if network.reset == "subtract" else jnp.zeros_like(v)
+        rest = v if network.floor is None else jnp.maximum(v, network.floor)
+        return jnp.where(fires, reset, rest), fires.astype(jnp.int32)
+
+    last, fired = jax.lax.scan(step, jnp.zeros_like(sums[0]), sums)
+    return fired, last
 
 
 def _sums(layer: Layer, x: jax.Array) -> jax.Array:
@@ -115,9 +118,11 @@ def _sums(layer: Layer, x: jax.Array) -> jax.Array:
             z = jnp.matmul(flat, jnp.asarray(layer.weight.T, jnp.float32), precision="highest")
             return z.astype(jnp.int32)[:, :, None, None]
         case Pool2d():
-            window, stride = (1, 1, *layer.kernel), (1, 1, *layer.stride)
-            start, join = (0, jax.lax.max) if layer.kind == "maxpool2d" else (0, jax.lax.add)
-            return jax.lax.reduce_window(x, start, join, window, stride, "VALID")
+            (k_h, k_w), (s_h, s_w) = layer.kernel, layer.stride
+            rows, columns = ((x.shape[2] - k_h) // s_h * s_h + 1, (x.shape[3] - k_w) // s_w * s_w + 1)
+            # Slices: a reduction over windows takes many times as long.
+            places = [x[:, :, i : i + rows : s_h, j : j + columns : s_w] for i in range(k_h) for j in range(k_w)]
+            return reduce(jnp.maximum if layer.kind == "maxpool2d" else jnp.add, places)
     return x.reshape(len(x), -1, 1, 1)
 
 
@@ -132,7 +137,7 @@ def _check(network: LayeredNetwork) -> None:
             raise NetworkError(
                 f"layer '{layer.name}' of network '{network.name}' is none that training makes; use evaluate"
             )
-        if isinstance(layer, Conv2d | Dense):
+        if isinstance(layer, Conv2d | Dense) and layer.threshold is not None:
             most = np.abs(layer.weight.astype(np.float64)).reshape(len(layer.weight), -1).sum(axis=1).max() * largest
             reach = max(most * network.steps, float(np.abs(layer.threshold.astype(np.float64)).max()))
             if most >= EXACT_SUM or 2 * reach >= EXACT_POTENTIAL:

@@ -9,7 +9,7 @@ from typing import Any
 
 from compiler.learning.architectures import ARCHITECTURES
 from compiler.learning.conversion import NORMALISATIONS, Conversion
-from compiler.learning.course import Course, Progress
+from compiler.learning.course import Course, Progress, jitter_of
 from compiler.learning.data import Examples
 from compiler.learning.grid import BITS
 from compiler.learning.train import (
@@ -56,6 +56,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
         method.add_argument("--epochs", type=positive, default=12, metavar="N", help="default: 12")
         method.add_argument("--seed", type=natural, default=1, metavar="N", help="default: 1")
+        method.add_argument(
+            "--jitter", type=factor, default=1.0, metavar="F",
+            help="how much frames are shifted, turned and zoomed at random; 0: not at all (default: 1)",
+        )  # fmt: skip
         bits = 8 if name == "rate" else 4
         method.add_argument(
             "--bits", type=positive, default=bits, metavar="N",
@@ -135,7 +139,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def train(args: argparse.Namespace, examples: Examples) -> Trained:
     """Train by the method that was asked for."""
-    course = Course(epochs=args.epochs, seed=args.seed)
+    course = Course(epochs=args.epochs, seed=args.seed, jitter=jitter_of(args.jitter))
     watch = _watch()
     if args.method == "rate":
         conversion = Conversion(
@@ -169,6 +173,17 @@ def natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}' is not an integer of 0 or above")
     return int(text)
+
+
+def factor(text: str) -> float:
+    """A finite number of 0 or above."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of 0 or above")
+    return value
 
 
 def floor(text: str) -> int | None:

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from cli_helpers import ROOT, call
+from learning_helpers import write_digits
 
 import neuroproc
 from neuroproc.cli.main import COMMANDS
@@ -44,6 +45,7 @@ def workplace(tmp_path, monkeypatch, capsys):
     for network, image in (("digits.json", "digits.npi"), ("examples/lenet/lenet.json", "lenet.npi")):
         assert call(capsys, "compile", network, "-o", image, "--unroll", "1x1").status == 0
     image = neuroproc.load_image("digits.npi")
+    write_digits(tmp_path / "digits")
     events = neuroproc.encode_frames(image, neuroproc.read_frames("digits_frames.npz")[:1])
     neuroproc.write_spikes("spikes.csv", events, image.inputs)
     return tmp_path

@@ -116,8 +116,26 @@ def test_wrong_options(method, options, words, data, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_jitter_changes_what_is_learnt(data, tmp_path, capsys):
+    digests = []
+    for jitter in (1, 0.5, 0):
+        result = train(capsys, "rate", data, tmp_path / "net.json", "--json", "--jitter", jitter)
+        digests.append(json.loads(result.out)["digest"])
+    assert len(set(digests)) == 3
+
+
 @pytest.mark.error
-@pytest.mark.parametrize("options", [("--floor", "3"), ("--floor", "x"), ("--seed", "-1"), ("--schedule", "fast")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--floor", "3"),
+        ("--floor", "x"),
+        ("--seed", "-1"),
+        ("--jitter", "-1"),
+        ("--jitter", "nan"),
+        ("--schedule", "fast"),
+    ],
+)
 def test_wrong_usage(options, data, tmp_path, capsys):
     method = "rate" if "--floor" in options else "whetstone"
     assert train(capsys, method, data, tmp_path / "net.json", *options).status == 2
