@@ -55,7 +55,7 @@ class Conversion:
     bits: int = 8
     steps: int = 20
     normalisation: str = "percentile"
-    percentile: float = 99.9
+    percentile: float = 99.0
     reset: str = "zero"
     source: str = "even"
     seed: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -31,7 +31,7 @@ class Method(Protocol, Generic[State]):
     def begin(self) -> State:
         """State before the first epoch."""
 
-    def before_epoch(self, state: State, epoch: int, train: Examples, held: Examples) -> State:
+    def before_epoch(self, state: State, epoch: int, train: Examples) -> State:
         """State in which the epoch begins."""
 
     def step(
@@ -86,7 +86,7 @@ def fit(
     size = min(course.batch, max(1, len(train) // FEWEST_STEPS))
     batches, key = len(train) // size, jax.random.key(course.seed)
     for epoch in range(done, course.epochs):
-        state = method.before_epoch(state, epoch, train, held)
+        state = method.before_epoch(state, epoch, train)
         order = np.random.default_rng([course.seed, epoch]).permutation(len(train))
         losses = []
         for i, chosen in enumerate(order[: batches * size].reshape(batches, size)):
@@ -104,6 +104,11 @@ def fit(
         if method.finished(state, epoch + 1):
             break
     return state
+
+
+def chunks(frames: np.ndarray) -> Iterator[np.ndarray]:
+    """Frames, some at a time."""
+    return (frames[first : first + CHUNK] for first in range(0, len(frames), CHUNK))
 
 
 def _identity(method: Any, course: Course, train: Examples, held: Examples, first: Any) -> str:

@@ -19,7 +19,7 @@ from compiler.learning.architectures import Architecture, Block
 from compiler.learning.augment import channels_last
 from compiler.learning.course import Course, decay
 from compiler.learning.data import Examples
-from compiler.learning.loop import CHUNK
+from compiler.learning.loop import chunks
 from compiler.learning.units import convolved, initial_weights, windows
 
 
@@ -54,7 +54,7 @@ class ReluNetwork:
         weights = initial_weights(self.architecture, self.course.seed)
         return ReluState(weights, optax.adam(1.0).init(weights))
 
-    def before_epoch(self, state: ReluState, epoch: int, train: Examples, held: Examples) -> ReluState:
+    def before_epoch(self, state: ReluState, epoch: int, train: Examples) -> ReluState:
         """Nothing changes."""
         return state
 
@@ -72,8 +72,7 @@ class ReluNetwork:
 
     def held_accuracy(self, state: ReluState, epoch: int, held: Examples) -> float:
         """Accuracy of the float network."""
-        predicted = [self.classes_of(state, held.frames[i : i + CHUNK]) for i in range(0, len(held), CHUNK)]
-        return float((np.concatenate(predicted) == held.labels).mean())
+        return float((self.classes_of(state, held.frames) == held.labels).mean())
 
     def note(self, state: ReluState, epoch: int) -> str:
         """Nothing to say."""
@@ -91,7 +90,8 @@ class ReluNetwork:
         state : ReluState
         frames : uint8[n_frames, C, H, W]
         """
-        return np.asarray(self.activations(state.weights, frames)[-1].argmax(axis=-1)).reshape(-1).astype(np.int64)
+        parts = (self.activations(state.weights, some)[-1].argmax(axis=-1) for some in chunks(frames))
+        return np.concatenate([np.asarray(part, np.int64).ravel() for part in parts])
 
     @partial(jax.jit, static_argnames="self")
     def activations(self, weights: list[jax.Array], frames: Any) -> list[jax.Array]:

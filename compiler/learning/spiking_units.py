@@ -24,7 +24,7 @@ from compiler.learning.course import Course, decay
 from compiler.learning.data import Examples
 from compiler.learning.grid import largest
 from compiler.learning.keys import n_hot_key
-from compiler.learning.loop import CHUNK
+from compiler.learning.loop import chunks
 from compiler.learning.sharpening import SharpeningState, begin
 from compiler.learning.thermometer import seen
 from compiler.learning.units import (
@@ -57,8 +57,8 @@ class UnitsState(NamedTuple):
         0 as long as weights are floats.
     optimiser : tree
     sharpening : SharpeningState
-    float_accuracy : float
-        On the held-out frames, of the float network just before its weights became integers.
+    floats : tuple of list of Unit and list of Moments
+        The network just before its weights became integers.
     """
 
     units: list[Unit]
@@ -66,7 +66,7 @@ class UnitsState(NamedTuple):
     scales: list[jax.Array]
     optimiser: Any
     sharpening: SharpeningState
-    float_accuracy: float
+    floats: tuple[list[Unit], list[Moments]]
 
 
 @dataclass(frozen=True)
@@ -116,20 +116,20 @@ class SpikingUnits(ABC):
     def begin(self) -> UnitsState:
         """State before the first epoch."""
         units = initial_units(self.architecture, self.course.seed)
+        moments = initial_moments(self.architecture)
         zeros = [jnp.zeros_like(unit.beta) for unit in units]
-        return UnitsState(
-            units, initial_moments(self.architecture), zeros, optax.adam(1.0).init(units), begin(len(units)), 0.0
-        )
+        optimiser = optax.adam(1.0).init(units)
+        return UnitsState(units, moments, zeros, optimiser, begin(len(units)), (units, moments))
 
-    def before_epoch(self, state: UnitsState, epoch: int, train: Examples, held: Examples) -> UnitsState:
+    def before_epoch(self, state: UnitsState, epoch: int, train: Examples) -> UnitsState:
         """State in which the epoch begins: here weights become integers."""
         if epoch != self.integers_from:
             return state
-        accuracy = self._accuracy(state, held, integers=False, sharp=False)
+        floats = (state.units, state.moments)
         x = seen(self.steps, channels_last(train.frames[:CALIBRATION]))
         activate = self.activation(self.sharpness(state, epoch, 0.0))
         scales, moments = choose_scales(self.architecture, state.units, largest(self.bits), x, activate, self.scale)
-        return state._replace(scales=scales, moments=moments, float_accuracy=accuracy)
+        return state._replace(scales=scales, moments=moments, floats=floats)
 
     def step(
         self, state: UnitsState, epoch: int, fraction: float, key: jax.Array, x: jax.Array, labels: np.ndarray
@@ -159,7 +159,12 @@ class SpikingUnits(ABC):
 
     def held_accuracy(self, state: UnitsState, epoch: int, held: Examples) -> float:
         """Accuracy of the network of steps, with integer weights as soon as there are any."""
-        return self._accuracy(state, held, integers=epoch >= self.integers_from, sharp=True)
+        integers = epoch >= self.integers_from
+        predicted = [
+            self._classes(state.units, state.moments, state.scales, frames, integers=integers, sharp=True)
+            for frames in chunks(held.frames)
+        ]
+        return float((np.concatenate(predicted) == held.labels).mean())
 
     def note(self, state: UnitsState, epoch: int) -> str:
         """What is sharp, and whether weights are integers."""
@@ -209,30 +214,35 @@ class SpikingUnits(ABC):
         running = jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, moments, used)
         return units, [*moments[:settled], *running[settled:]], optimiser, value
 
-    def _accuracy(self, state: UnitsState, examples: Examples, *, integers: bool, sharp: bool) -> float:
-        predicted = [
-            self.classes_of(state, examples.frames[i : i + CHUNK], integers=integers, sharp=sharp)
-            for i in range(0, len(examples), CHUNK)
-        ]
-        return float((np.concatenate(predicted) == examples.labels).mean())
-
-    def classes_of(self, state: UnitsState, frames: np.ndarray, *, integers: bool, sharp: bool) -> np.ndarray:
-        """Classes by the running moments: int64[n_frames].
+    def classes_of(self, state: UnitsState, frames: np.ndarray) -> np.ndarray:
+        """Classes of the network of steps with integer weights: int64[n_frames].
 
         Parameters
         ----------
         state : UnitsState
         frames : uint8[n_frames, C, H, W]
-        integers : bool
-            Weights as integers.
-        sharp : bool
-            Steps as activations; else the ones of before any sharpening.
         """
-        out = self._outputs(state.units, state.moments, state.scales, frames, integers=integers, sharp=sharp)
-        return np.asarray(n_hot_scores(self.key, out).argmax(axis=1)).astype(np.int64)
+        parts = (
+            self._classes(state.units, state.moments, state.scales, some, integers=True, sharp=True)
+            for some in chunks(frames)
+        )
+        return np.concatenate([np.asarray(part, np.int64) for part in parts])
+
+    def float_classes_of(self, state: UnitsState, frames: np.ndarray) -> np.ndarray:
+        """Classes of the network that it was just before its weights became integers, not sharpened: int64[n_frames].
+
+        Parameters
+        ----------
+        state : UnitsState
+        frames : uint8[n_frames, C, H, W]
+        """
+        parts = (
+            self._classes(*state.floats, state.scales, some, integers=False, sharp=False) for some in chunks(frames)
+        )
+        return np.concatenate([np.asarray(part, np.int64) for part in parts])
 
     @partial(jax.jit, static_argnames=("self", "integers", "sharp"))
-    def _outputs(
+    def _classes(
         self,
         units: list[Unit],
         moments: list[Moments],
@@ -254,7 +264,7 @@ class SpikingUnits(ABC):
             (lambda i, y: step(y)) if sharp else blunt,
             len(units),
         )
-        return out
+        return n_hot_scores(self.key, out).argmax(axis=1)
 
 
 def n_hot_scores(key: np.ndarray, out: jax.Array) -> jax.Array:

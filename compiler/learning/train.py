@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,24 +35,40 @@ Watch = Callable[[Progress], None]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network, and how good it is on frames held out from training.
+    """A trained network, and the float network that it was.
 
     Parameters
     ----------
     network : LayeredNetwork
     architecture : Architecture
-    n_held : int
-    float_accuracy : float
-        Of the float network; of 0/1 units, just before their weights became integers.
-    integer_accuracy : float
-        Of ``network``, evaluated in integers.
+    held : Examples
+        Not trained on.
+    float_classes : callable
+        Frames to classes of the float network, int64[n_frames]; of 0/1 units, just before weights became integers.
     """
 
     network: LayeredNetwork
     architecture: Architecture
-    n_held: int
-    float_accuracy: float
-    integer_accuracy: float
+    held: Examples
+    float_classes: Callable[[np.ndarray], np.ndarray]
+
+    def float_accuracy(self, examples: Examples) -> float:
+        """Part of the examples that the float network gets right."""
+        return float((self.float_classes(examples.frames) == examples.labels).mean())
+
+    def accuracy(self, examples: Examples) -> float:
+        """Part of the examples that the network gets right, in integers.
+
+        Raises
+        ------
+        NetworkError
+            If its sums are beyond what can be run fast; see `compiler.evaluate`.
+        FormatError
+            If the frames do not fit it.
+        """
+        from compiler.learning.integer_run import classes_of
+
+        return float((classes_of(self.network, examples.frames) == examples.labels).mean())
 
 
 def train_whetstone(
@@ -185,27 +202,7 @@ def train_rate(
     seen = method.activations(state.weights, train.frames[:STATISTICS])
     relu = ReluWeights(architecture, weights, tuple(np.asarray(values) for values in seen), highest)
     converted = to_rate_network(relu, conversion, network)
-    return Trained(
-        converted, architecture, len(held), method.held_accuracy(state, course.epochs, held), accuracy(converted, held)
-    )
-
-
-def accuracy(network: LayeredNetwork, examples: Examples) -> float:
-    """Part of the examples that a trained network gets right, in integers.
-
-    Raises
-    ------
-    NeuroprocError
-        If JAX is missing.
-    NetworkError
-        If the network has no classes, or is none that training makes.
-    FormatError
-        If the frames do not fit it.
-    """
-    require_jax()
-    from compiler.learning.integer_run import classes_of
-
-    return float((classes_of(network, examples.frames) == examples.labels).mean())
+    return Trained(converted, architecture, held, partial(method.classes_of, state))
 
 
 def require_jax() -> None:
@@ -239,7 +236,7 @@ def _train_units(
         first = first._replace(units=load_weights(start, first.units))
     state = fit(method, course, train, held, first, checkpoint, watch)
     network = to_network(method, state, method.architecture.name)
-    return Trained(network, method.architecture, len(held), state.float_accuracy, accuracy(network, held))
+    return Trained(network, method.architecture, held, partial(method.float_classes_of, state))
 
 
 def _common(

@@ -15,7 +15,6 @@ from compiler.learning.grid import BITS
 from compiler.learning.train import (
     SCHEDULES,
     Trained,
-    accuracy,
     train_rate,
     train_straight_through,
     train_whetstone,
@@ -129,11 +128,11 @@ def execute(args: argparse.Namespace) -> int:
         )
     trained = train(args, examples)
     save_network(trained.network, args.output)
-    right = None if test is None else accuracy(trained.network, test)
+    result = measured(args, trained, test)
     if args.json:
-        print_json(as_dict(args, trained, test, right))
+        print_json(result)
     else:
-        print("\n".join(summary(args, trained, test, right)))
+        print("\n".join(summary(result, Path(args.output))))
     return 0
 
 
@@ -233,33 +232,35 @@ def _watch() -> Any:
     return watch
 
 
-def as_dict(
-    args: argparse.Namespace, trained: Trained, test: Examples | None, right: float | None
-) -> dict[str, object]:
-    """What came out, for machines."""
-    return {
+def measured(args: argparse.Namespace, trained: Trained, test: Examples | None) -> dict[str, Any]:
+    """What was done and what came out, for machines."""
+    result: dict[str, Any] = {
         "method": args.method,
         "network": args.network,
-        "parameters": trained.architecture.n_parameters,
         "bits": args.bits,
+        "epochs": args.epochs,
+        "seed": args.seed,
+        "parameters": trained.architecture.n_parameters,
         "digest": trained.network.digest,
-        "held_frames": trained.n_held,
-        "held_accuracy_float": trained.float_accuracy,
-        "held_accuracy_integer": trained.integer_accuracy,
-        "test_frames": None if test is None else len(test),
-        "test_accuracy_integer": right,
     }
+    for name, examples in (("held", trained.held), ("test", test)):
+        if examples is not None:
+            result[f"{name}_frames"] = len(examples)
+            result[f"{name}_accuracy_float"] = trained.float_accuracy(examples)
+            result[f"{name}_accuracy_integer"] = trained.accuracy(examples)
+    return result
 
 
-def summary(args: argparse.Namespace, trained: Trained, test: Examples | None, right: float | None) -> Sequence[str]:
-    """What came out, for people."""
-    out = Path(args.output)
+def summary(result: Mapping[str, Any], out: Path) -> Sequence[str]:
+    """The same for people."""
     said = [
-        f"{args.network} by {args.method}: {trained.architecture.n_parameters:,} weights of {args.bits} bits, written "
-        f"to {out.name} and {out.with_suffix('.npz').name}",
-        f"{trained.n_held:,} frames held out: floats {trained.float_accuracy:.2%}, "
-        f"integers {trained.integer_accuracy:.2%}",
+        f"{result['network']} by {result['method']}: {result['parameters']:,} weights of {result['bits']} bits, "
+        f"written to {out.name} and {out.with_suffix('.npz').name}",
     ]
-    if test is not None and right is not None:
-        said.append(f"{len(test):,} test frames: integers {right:.2%}, {round(right * len(test)):,} right")
+    for name, words in (("held", "frames held out"), ("test", "test frames")):
+        if f"{name}_frames" in result:
+            said.append(
+                f"{result[f'{name}_frames']:,} {words}: floats {result[f'{name}_accuracy_float']:.2%}, "
+                f"integers {result[f'{name}_accuracy_integer']:.2%}"
+            )
     return said
