@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from isa_spec.errors import NetworkError
 
 ARCHITECTURES: Mapping[str, str] = {
-    "lenet": "32C5-P2-64C5-P2-100",
-    "lenet-small": "12C5-P2-16C5-P2-40",
+    "lenet": "32C5-P2-64C5-P2-128-100",
+    "lenet-small": "12C5-P2-20C5-P2-40",
     "lenet-rate": "12C5-P2-64C5-P2-10",
     "digits": "8C3p1-P2-16C3p1-P2-64-40",
 }

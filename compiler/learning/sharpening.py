@@ -90,16 +90,10 @@ def begin(n_layers: int) -> SharpeningState:
     return SharpeningState(np.zeros(n_layers), False, float("inf"), 0)
 
 
-def spread(epochs: int, n_layers: int) -> Scheduled:
-    """A schedule for so many epochs: all layers begin after a quarter of them, and end one by one in the last quarter.
-
-    A layer that is a step learns no more. So all of them are sharpened together for most of the time, each learning
-    against others that are nearly steps, and only the ends are bottom-up.
-
-    Source: ours
-    """
-    start = max(1.0, 0.25 * epochs)
-    return Scheduled(tuple((start, float(stop)) for stop in np.linspace(0.75 * epochs, epochs - 0.5, n_layers)))
+def spread(start: float, stop: float, n_layers: int) -> Scheduled:
+    """Layers one after the other over the epochs from ``start`` to ``stop``, with pauses of half a layer's time."""
+    part = (stop - start) / (1.5 * n_layers - 0.5)
+    return Scheduled(tuple((start + 1.5 * part * i, start + 1.5 * part * i + part) for i in range(n_layers)))
 
 
 def sharpness(schedule: Schedule, state: SharpeningState, epoch: int, fraction: float) -> np.ndarray:

@@ -269,7 +269,7 @@ def _schedule(name: str, epochs: int, n_layers: int) -> Schedule:
     if epochs < fewest:
         raise NetworkError(f"{epochs} epochs, but to sharpen {n_layers} layers '{name}' needs {fewest} and more")
     if name == "scheduled":
-        return spread(epochs, n_layers)
+        return spread(max(1.0, BLUNT * epochs), epochs - 0.5, n_layers)
     if name == "simple":
         steps = max(1, int((1 - BLUNT) * (epochs - 1) / n_layers))
         return Simple(epochs - 1 - steps * n_layers, steps)
