@@ -23,6 +23,7 @@ from compiler.network_writer import check_path, save_network
 from isa_spec.coding import RATE_SOURCES
 from isa_spec.decoding import DECISIONS
 from isa_spec.errors import FormatError
+from isa_spec.spec import load_profile
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import lines, print_json
 from neuroproc.formats.frames import read_frames, read_labels
@@ -97,11 +98,8 @@ def _configure_rate(method: argparse.ArgumentParser) -> None:
         help=f"for the normalisation of this name (default: {default.percentile})",
     )  # fmt: skip
     method.add_argument(
-        "--reset", choices=("zero", "subtract"), default=default.reset, help=f"default: {default.reset}"
-    )
-    method.add_argument(
-        "--floor", type=floor, default=default.floor, metavar="V",
-        help=f"lowest potential, or none (default: {default.floor}, as most profiles have it)",
+        "--profile", default="np16", metavar="NAME|FILE",
+        help="processor whose reset and potential floor the network takes over (default: np16)",
     )  # fmt: skip
     method.add_argument(
         "--input", choices=RATE_SOURCES, default=default.source, help=f"its spikes (default: {default.source})"
@@ -141,15 +139,16 @@ def train(args: argparse.Namespace, examples: Examples) -> Trained:
     course = Course(epochs=args.epochs, seed=args.seed, jitter=jitter_of(args.jitter))
     watch = _watch()
     if args.method == "rate":
+        spec = load_profile(args.profile)
         conversion = Conversion(
             bits=args.bits,
             steps=args.steps,
             normalisation=args.normalisation,
             percentile=args.percentile,
-            reset=args.reset,
+            reset=spec.reset,
             source=args.input,
             by=args.decision,
-            floor=args.floor,
+            floor=spec.potential_floor,
         )
         return train_rate(
             examples, args.network, course=course, conversion=conversion, checkpoint=args.checkpoint, watch=watch
@@ -182,19 +181,6 @@ def factor(text: str) -> float:
         value = -1.0
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of 0 or above")
-    return value
-
-
-def floor(text: str) -> int | None:
-    """A floor of potentials: an integer of 0 or below, or none."""
-    if text == "none":
-        return None
-    try:
-        value = int(text)
-    except ValueError:
-        value = 1
-    if value > 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither an integer of 0 or below nor 'none'")
     return value
 
 

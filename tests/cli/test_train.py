@@ -70,10 +70,11 @@ def test_a_finished_checkpoint_is_converted_without_training(data, tmp_path, cap
     assert train(capsys, "rate", data, tmp_path / "a.json", *options).status == 0
     before = (tmp_path / "c.npz").read_bytes()
     more = ("--bits", 5, "--steps", 9, "--normalisation", "data", "--input", "bernoulli", "--decision", "first")
-    assert train(capsys, "rate", data, tmp_path / "b.json", *options, *more, "--floor", "none").status == 0
+    assert train(capsys, "rate", data, tmp_path / "b.json", *options, *more, "--profile", "np16-subtract").status == 0
     assert (tmp_path / "c.npz").read_bytes() == before
     network = neuroproc.load_network(tmp_path / "b.json")
-    assert (network.steps, network.floor, network.decode["by"]) == (9, None, "first")
+    assert (network.steps, network.decode["by"]) == (9, "first")
+    assert (network.reset, network.floor) == ("subtract", -32767)
     assert max(np.abs(layer.weight).max() for layer in network.layers if hasattr(layer, "weight")) == 15
 
 
@@ -127,8 +128,7 @@ def test_jitter_changes_what_is_learnt(data, tmp_path, capsys):
 @pytest.mark.parametrize(
     "options",
     [
-        ("--floor", "3"),
-        ("--floor", "x"),
+        ("--input", "poisson"),
         ("--seed", "-1"),
         ("--jitter", "-1"),
         ("--jitter", "nan"),
@@ -136,8 +136,15 @@ def test_jitter_changes_what_is_learnt(data, tmp_path, capsys):
     ],
 )
 def test_wrong_usage(options, data, tmp_path, capsys):
-    method = "rate" if "--floor" in options else "whetstone"
+    method = "rate" if "--input" in options else "whetstone"
     assert train(capsys, method, data, tmp_path / "net.json", *options).status == 2
+
+
+@pytest.mark.error
+def test_an_unknown_profile_is_refused_before_anything_is_trained(data, tmp_path, capsys):
+    result = train(capsys, "rate", data, tmp_path / "net.json", "--profile", "np3", "--checkpoint", tmp_path / "c.npz")
+    refused(result, "np3", "np16-subtract")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.error
