@@ -38,7 +38,7 @@ from compiler.learning.units import (
 )
 
 MOMENTUM = 0.99
-"""Of the running moments."""
+"""Of the running moments, once so many batches were seen that it says less than their number."""
 CONTRAST = 20
 """Scores are divided by the width of the key and multiplied by this: as they come, the softmax would be saturated."""
 CALIBRATION = 1024
@@ -211,7 +211,12 @@ class SpikingUnits(ABC):
         moved = optax.apply_updates(units, jax.tree.map(lambda part: rate * part, change))
         # What is done stays as it is: Adam would go on by its memory.
         units = [*units[:done], *moved[done:]]
-        running = jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, moments, used)
+        # The mean of all batches, until there are enough of them to forget the first.
+        seen_batches = optimiser[0].count - 1
+        few = seen_batches < 1 / (1 - MOMENTUM)
+        kept = jnp.where(few, seen_batches / (seen_batches + 1), MOMENTUM)
+        added = jnp.where(few, 1 / (seen_batches + 1), 1 - MOMENTUM)
+        running = jax.tree.map(lambda old, new: kept * old + added * new, moments, used)
         return units, [*moments[:settled], *running[settled:]], optimiser, value
 
     def classes_of(self, state: UnitsState, frames: np.ndarray) -> np.ndarray:
