@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+import neuroproc
 from compiler.charges import ways_to_clear
+from compiler.cost import cost_of
+from compiler.emit import emit
 from compiler.geometry import make_geometry
 from compiler.graph import NeuronGraph
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
@@ -282,3 +285,16 @@ def cost_by_layer(image: ProcessorImage) -> list[tuple[str, dict[str, int], int]
         by_role = {role: int((roles == code).sum()) for code, role in enumerate(ROLES) if (roles == code).any()}
         counted.append((record.name, by_role, int((image.layer[image.target] == number).sum())))
     return counted
+
+
+def check_fold(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan, frames: np.ndarray, what: str) -> None:
+    """The law: every decision of every layer is the network's, and what is emitted is what was planned."""
+    schedule = make_schedule(network, spec, plan)
+    cost = cost_of(schedule)
+    image = emit(schedule, cost)
+    found = neuroproc.verify(network, image, frames)
+    assert found.exact, f"{what}, {plan}: {found.first}"
+    longest = np.zeros(image.n_neurons, np.int64)
+    np.maximum.at(longest, image.source(), image.delay)
+    assert longest.sum() == cost.delay_storage
+    assert cost_by_layer(image) == [(layer.name, dict(layer.roles), layer.synapses) for layer in cost.layers], what

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compiler_helpers import cost_by_layer, random_network, random_plan, random_spec
+from compiler_helpers import check_fold, random_network, random_plan, random_spec
 
 import neuroproc
 from compiler.cost import cost_of
@@ -62,16 +62,7 @@ def random_rate_case(seed, n_frames):
 
 
 def check(seed):
-    network, spec, plan, frames = random_rate_case(seed, n_frames=5)
-    schedule = make_schedule(network, spec, plan)
-    cost = cost_of(schedule)
-    image = emit(schedule, cost)
-    found = neuroproc.verify(network, image, frames)
-    assert found.exact, f"seed {seed}, {plan}: {found.first}"
-    longest = np.zeros(image.n_neurons, np.int64)
-    np.maximum.at(longest, image.source(), image.delay)
-    assert longest.sum() == cost.delay_storage
-    assert cost_by_layer(image) == [(layer.name, dict(layer.roles), layer.synapses) for layer in cost.layers], seed
+    check_fold(*random_rate_case(seed, n_frames=5), f"seed {seed}")
 
 
 @pytest.mark.oracle
