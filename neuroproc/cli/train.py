@@ -28,7 +28,7 @@ from neuroproc.cli.classify import positive
 from neuroproc.cli.show import lines, print_json
 from neuroproc.formats.frames import read_frames, read_labels
 
-EXAMPLE = "neuroproc train whetstone --data digits --network digits --epochs 3 -o trained.json"
+EXAMPLE = "neuroproc train whetstone --data digits --network 8C3p1-P2-50 --epochs 3 -o trained.json"
 METHODS: Mapping[str, str] = {
     "whetstone": "0/1 units: bounded ReLUs that are sharpened to steps",
     "straight-through": "0/1 units: steps, trained with the gradient of ramps",
