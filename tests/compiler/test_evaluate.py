@@ -154,3 +154,14 @@ def test_averages_do_not_make_weights_larger_than_they_need():
         found = spiking_layers(network)[0]
         assert set(found.terms[0].window.weight.ravel().tolist()) == {0, 1, 2, 3}
         assert found.threshold.tolist() == [threshold]
+
+
+@pytest.mark.parametrize("size", [2**24 - 1, 2**24 + 1, 2**45 + 1])
+def test_sums_are_exact_on_either_side_of_single_precision(size):
+    """A last bit would be lost in floats that are too short."""
+    weight = np.array([[size - 3, 1, 1, 1]])
+    layers = (Dense("sum", ("input",), weight, None), Dense("fc", ("sum",), np.array([[1]]), np.array([size])))
+    network = LayeredNetwork("n", (4, 1, 1), layers, {"kind": "binary"}, {"kind": "spikes"})
+    found = evaluate(network, np.array([[1, 1, 1, 1], [1, 1, 1, 0], [0, 1, 1, 1]]).reshape(3, 4, 1, 1))
+    assert found["sum"].ravel().tolist() == [size, size - 1, 3]
+    assert found["fc"].ravel().tolist() == [1, 0, 0]

@@ -1,0 +1,99 @@
+"""The trained networks of examples/: exact at any fold, and as good as the records of their training say."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neuroproc
+from compiler.evaluate import classes, evaluate
+
+ROOT = Path(__file__).resolve().parents[2]
+MNIST = ROOT.parent / "shared" / "data" / "mnist"
+RECORDS = sorted((ROOT / "examples").glob("*/*.training.json"))
+FOLDS = [(28, 28), (28, 1), (4, 4), (1, 1)]
+BARS = {"polished4": 0.992, "polished_small4": 0.985}
+"""What the networks of 4 bits are for."""
+
+
+def name_of(record):
+    return record.name.removesuffix(".training.json")
+
+
+def network_of(record):
+    return neuroproc.load_network(record.parent / f"{name_of(record)}.json")
+
+
+def image_of(network, unroll):
+    plan = neuroproc.FoldPlan(unroll, gate=unroll != (28, 28))
+    return neuroproc.compile_network(network, neuroproc.load_profile("np16"), plan)
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    if not MNIST.is_dir():
+        pytest.skip(f"MNIST is not at {MNIST}")
+    frames = neuroproc.read_frames(MNIST / "t10k-images-idx3-ubyte.gz")
+    return frames, neuroproc.read_labels(MNIST / "t10k-labels-idx1-ubyte.gz")
+
+
+def test_there_are_records():
+    assert {name_of(record) for record in RECORDS} >= {*BARS, "rate8", "rate5"}
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=name_of)
+def test_the_record_is_of_this_network(record):
+    said, network = json.loads(record.read_text()), network_of(record)
+    assert said["digest"] == network.digest
+    largest = max(int(np.abs(layer.weight).max()) for layer in network.layers if hasattr(layer, "weight"))
+    assert largest <= 2 ** (said["bits"] - 1) - 1
+    assert said["parameters"] == sum(layer.n_parameters for layer in network.layers)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("unroll", FOLDS, ids=str)
+@pytest.mark.parametrize("record", [record for record in RECORDS if name_of(record) in (*BARS, "rate5")], ids=name_of)
+def test_every_layer_is_exact_on_random_frames(record, unroll):
+    network = network_of(record)
+    if network.rate:  # long slots make long runs
+        network = replace(network, encoding={**network.encoding, "steps": 6})
+    frames = np.random.default_rng(1).integers(0, 256, (3, 1, 28, 28)) * (np.indices((28, 28)).sum(axis=0) % 3 > 0)
+    assert neuroproc.verify(network, image_of(network, unroll), frames).exact
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", BARS)
+def test_they_are_as_good_as_they_have_to_be(name, mnist):
+    frames, labels = mnist
+    (record,) = (record for record in RECORDS if name_of(record) == name)
+    found = neuroproc.classify(image_of(network_of(record), (28, 28)), frames, labels)
+    assert found.accuracy == json.loads(record.read_text())["test_accuracy_integer"]
+    assert found.accuracy >= BARS[name]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", ["rate8", "rate5"])
+def test_rates_lose_next_to_nothing_in_twenty_steps(name, mnist):
+    frames, labels = mnist
+    (record,) = (record for record in RECORDS if name_of(record) == name)
+    network = network_of(record)
+    assert network.steps == 20
+    found = neuroproc.classify(image_of(network, (28, 28)), frames, labels)
+    assert np.array_equal(found.predictions[:100], classes(network, evaluate(network, frames[:100])))
+    said = json.loads(record.read_text())
+    assert found.accuracy == said["test_accuracy_integer"]
+    assert found.accuracy >= said["test_accuracy_float"] - 0.005
+
+
+@pytest.mark.sweep
+@pytest.mark.oracle
+@pytest.mark.parametrize("unroll", FOLDS, ids=str)
+@pytest.mark.parametrize("record", RECORDS, ids=name_of)
+def test_all_frames_at_every_fold(record, unroll, mnist):
+    frames, labels = mnist
+    image = image_of(network_of(record), unroll)
+    assert neuroproc.verify(network_of(record), image, frames[:20]).exact
+    found = neuroproc.classify(image, frames, labels)
+    assert found.accuracy == json.loads(record.read_text())["test_accuracy_integer"]
