@@ -74,7 +74,7 @@ class Conversion:
         if self.reset not in RESETS:
             raise NetworkError(f"reset {self.reset!r}, allowed: {', '.join(RESETS)}")
         if self.floor is not None and self.floor > 0:
-            raise NetworkError(f"floor {self.floor}, allowed: 0 and below, or none")
+            raise NetworkError(f"floor {self.floor}, allowed: 0 or below, or none")
 
     def encoding(self, highest: int) -> dict[str, Any]:
         """The input encoding, for values up to the highest."""
