@@ -22,7 +22,7 @@ floor without a spike, and a lift of -floor comes with the first step. The first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -46,9 +46,10 @@ def check_rate(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> 
     """
     if not network.rate:
         return
-    for key, wanted in (("reset", network.reset), ("leak", "none")):
-        if getattr(spec, key) != wanted:
-            raise _lacking(f"rate-coded network '{network.name}'", key, wanted, spec)
+    needs = {"reset": network.reset, "leak": "none"}
+    for key in needs:
+        if getattr(spec, key) != needs[key]:
+            raise _lacking(f"rate-coded network '{network.name}'", needs, key, spec)
     if plan.channels:
         raise ScheduleError(
             f"channels of {', '.join(map(repr, plan.channels))} cannot take turns: units of rate-coded network "
@@ -61,12 +62,16 @@ def check_rate(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> 
         )
 
 
-def _lacking(who: str, key: str, wanted: str, spec: ProcessorSpec) -> ResourceError:
-    """What to raise where a processor is not as a network needs it; names the shipped ones that are."""
-    having = [name for name in profile_names() if getattr(load_profile(name), key) == wanted]
+def _lacking(who: str, needs: Mapping[str, str], key: str, spec: ProcessorSpec) -> ResourceError:
+    """What to raise where a processor is not as a network needs it; names the shipped ones that are, in everything."""
+    having = []
+    for name in profile_names():
+        shipped = load_profile(name)
+        if all(getattr(shipped, need) == wanted for need, wanted in needs.items()):
+            having.append(name)
     return ResourceError(
-        f"{who} needs {key} = {wanted}, profile {spec.name} has {key} = {getattr(spec, key)}; choose a profile that "
-        f"has it ({', '.join(having)}), or another network",
+        f"{who} needs {key} = {needs[key]}, profile {spec.name} has {key} = {getattr(spec, key)}; choose a profile that "
+        f"fits ({', '.join(having)}), or another network",
         limit=key,
         used=1,
         allowed=0,
