@@ -63,7 +63,7 @@ def check_rate(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> 
 
 
 def _lacking(who: str, needs: Mapping[str, str], key: str, spec: ProcessorSpec) -> ResourceError:
-    """What to raise where a processor is not as a network needs it; names the shipped ones that are, in everything."""
+    """What to raise where a processor is not as a network needs it; names the shipped ones that are in all."""
     having = []
     for name in profile_names():
         shipped = load_profile(name)
