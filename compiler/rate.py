@@ -70,8 +70,8 @@ def _lacking(who: str, needs: Mapping[str, str], key: str, spec: ProcessorSpec) 
         if all(getattr(shipped, need) == wanted for need, wanted in needs.items()):
             having.append(name)
     return ResourceError(
-        f"{who} needs {key} = {needs[key]}, profile {spec.name} has {key} = {getattr(spec, key)}; choose a profile that "
-        f"fits ({', '.join(having)}), or another network",
+        f"{who} needs {key} = {needs[key]}, profile {spec.name} has {key} = {getattr(spec, key)}; choose a profile "
+        f"that fits ({', '.join(having)}), or another network",
         limit=key,
         used=1,
         allowed=0,
