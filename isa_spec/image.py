@@ -331,11 +331,17 @@ def _check_fans(image: ProcessorImage) -> None:
             raise ResourceError(found + remedy, limit=limit, used=used, allowed=allowed)
 
 
-def charge_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
-    """Least and most charge that can reach each neuron in one cycle, input and all: int64[n_neurons], twice."""
+def synaptic_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
+    """Least and most charge that synapses can deliver to each neuron in one cycle: int64[n_neurons], twice."""
     least, most = np.zeros((2, image.n_neurons), np.int64)
     np.add.at(least, image.target, np.minimum(image.weight, 0).astype(np.int64))
     np.add.at(most, image.target, np.maximum(image.weight, 0).astype(np.int64))
+    return least, most
+
+
+def charge_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
+    """Least and most charge that can reach each neuron in one cycle, input and all: int64[n_neurons], twice."""
+    least, most = synaptic_range(image)
     for port in image.inputs:
         least[port.neuron] += min(image.spec.input_min, 0)
         most[port.neuron] += max(image.spec.input_max, 0)

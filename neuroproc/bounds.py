@@ -21,15 +21,6 @@ def falls_without_end(image: ProcessorImage) -> bool:
     return floor is None or floor - steepest_fall(image) < LOWEST
 
 
-def synaptic_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
-    """Least and most charge that synapses can deliver to each neuron in one cycle: int64[n_neurons], twice."""
-    least = np.zeros(image.n_neurons, np.int64)
-    most = np.zeros(image.n_neurons, np.int64)
-    np.add.at(least, image.target, np.minimum(image.weight, 0).astype(np.int64))
-    np.add.at(most, image.target, np.maximum(image.weight, 0).astype(np.int64))
-    return least, most
-
-
 def steepest_fall(image: ProcessorImage) -> int:
     """Most that any potential can fall in one cycle, in potential units, as a number of 0 or above."""
     return -int(charge_range(image)[0].min(initial=0))

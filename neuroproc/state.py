@@ -11,9 +11,9 @@ import numpy as np
 from isa_spec.arrays import decode_npz, encode_npz
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.files import read_bytes, write_atomically
-from isa_spec.image import ProcessorImage, charge_range
+from isa_spec.image import ProcessorImage, charge_range, synaptic_range
 from isa_spec.spikes import SpikeEvents
-from neuroproc.bounds import endless_rise, falls_without_end, rising, steepest_fall, synaptic_range
+from neuroproc.bounds import endless_rise, falls_without_end, rising, steepest_fall
 
 FORMAT = "neuroproc-state"
 VERSION = 1
