@@ -20,18 +20,62 @@ class NeuronGraph:
         Index into `isa_spec.image.ROLES`.
     layer : int16[n_neurons]
         Index into the image's layers.
+    once : bool[n_neurons]
+        Whether it fires once at most until it is cleared.
+    group : int64[n_neurons]
+        The neuron that is the output of its pooling group; -1 for none.
     source, target : int64[n_synapses]
     weight : int64[n_synapses], potential units
     delay : int64[n_synapses], cycles
+    kind : uint8[n_synapses]
+        0 for a charge, 1 for a slope, 2 for what clears.
     """
 
     threshold: np.ndarray
     role: np.ndarray
     layer: np.ndarray
+    once: np.ndarray
+    group: np.ndarray
     source: np.ndarray
     target: np.ndarray
     weight: np.ndarray
     delay: np.ndarray
+    kind: np.ndarray
+
+    def with_helpers(
+        self,
+        role: str,
+        owner: np.ndarray,
+        source: np.ndarray,
+        target: np.ndarray,
+        weight: np.ndarray,
+        delay: np.ndarray,
+        kind: np.ndarray,
+    ) -> NeuronGraph:
+        """The same neurons, one more of threshold 1 for each owner, in its layer, and these synapses between them all.
+
+        Parameters
+        ----------
+        role : str
+            Of the new neurons.
+        owner : int64[n_new]
+            The neuron that each helps.
+        source, target, weight, delay, kind
+            Of every synapse, as in the class.
+        """
+        count = len(owner)
+        return NeuronGraph(
+            threshold=np.concatenate([self.threshold, np.ones(count, np.int64)]),
+            role=np.concatenate([self.role, np.full(count, ROLES.index(role), np.uint8)]),
+            layer=np.concatenate([self.layer, self.layer[owner]]),
+            once=np.concatenate([self.once, np.zeros(count, bool)]),
+            group=np.concatenate([self.group, np.full(count, -1)]),
+            source=source,
+            target=target,
+            weight=weight,
+            delay=delay,
+            kind=kind,
+        )
 
 
 class GraphBuilder:
@@ -65,4 +109,15 @@ class GraphBuilder:
         empty = (np.zeros(0, np.int64),) * 4
         parts = zip(empty, *self._synapses, strict=True)
         source, target, weight, delay = (np.concatenate(part) for part in parts)
-        return NeuronGraph(threshold, role, layer, source, target, weight, delay)
+        return NeuronGraph(
+            threshold=threshold,
+            role=role,
+            layer=layer,
+            once=np.zeros(len(threshold), bool),
+            group=np.full(len(threshold), -1),
+            source=source,
+            target=target,
+            weight=weight,
+            delay=delay,
+            kind=np.zeros(len(weight), np.uint8),
+        )

@@ -47,7 +47,18 @@ def graph_of(n_neurons: int, synapses: list[tuple[int, int, int, int]]) -> Neuro
     """Units of one layer with threshold 1, and synapses (source, target, weight, delay) between them."""
     source, target, weight, delay = np.array(synapses, np.int64).reshape(-1, 4).T
     nothing = np.zeros(n_neurons, np.int64)
-    return NeuronGraph(nothing + 1, nothing.astype(np.uint8), nothing.astype(np.int16), source, target, weight, delay)
+    return NeuronGraph(
+        threshold=nothing + 1,
+        role=nothing.astype(np.uint8),
+        layer=nothing.astype(np.int16),
+        once=nothing.astype(bool),
+        group=nothing - 1,
+        source=source,
+        target=target,
+        weight=weight,
+        delay=delay,
+        kind=np.zeros(len(weight), np.uint8),
+    )
 
 
 def random_network(rng: np.random.Generator) -> LayeredNetwork:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.graph import NeuronGraph
-from isa_spec.image import ROLES
 
 
 def relays_needed(longest: np.ndarray, max_delay: int | None) -> np.ndarray:
@@ -19,7 +18,7 @@ def insert_relays(graph: NeuronGraph, max_delay: int | None) -> NeuronGraph:
     """Graph whose delays all fit.
 
     Relay ``k`` of a neuron fires ``k * max_delay`` cycles after it; relays are numbered by hop, then by neuron, and
-    belong to the layer of their neuron.
+    belong to the layer of their neuron. The last hop is of the synapse's kind.
     """
     longest = np.zeros(len(graph.threshold), np.int64)
     np.maximum.at(longest, graph.source, graph.delay)
@@ -35,12 +34,12 @@ def insert_relays(graph: NeuronGraph, max_delay: int | None) -> NeuronGraph:
     relay = tapped[hop + 1, owner]
     tap = -(-graph.delay // max_delay) - 1
     ones = np.ones(len(relay), np.int64)
-    return NeuronGraph(
-        threshold=np.concatenate([graph.threshold, ones]),
-        role=np.concatenate([graph.role, np.full(len(relay), ROLES.index("relay"), np.uint8)]),
-        layer=np.concatenate([graph.layer, graph.layer[owner]]),
+    return graph.with_helpers(
+        "relay",
+        owner,
         source=np.concatenate([tapped[tap, graph.source], tapped[hop, owner]]),
         target=np.concatenate([graph.target, relay]),
         weight=np.concatenate([graph.weight, ones]),
         delay=np.concatenate([graph.delay - tap * max_delay, ones * max_delay]),
+        kind=np.concatenate([graph.kind, np.zeros(len(relay), np.uint8)]),
     )

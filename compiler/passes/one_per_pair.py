@@ -14,7 +14,6 @@ import numpy as np
 
 from compiler.graph import NeuronGraph
 from isa_spec.errors import ResourceError
-from isa_spec.image import ROLES
 
 
 def one_per_pair(graph: NeuronGraph, max_delay: int | None, layers: list[str]) -> NeuronGraph:
@@ -23,7 +22,7 @@ def one_per_pair(graph: NeuronGraph, max_delay: int | None, layers: list[str]) -
     Of the synapses that join a pair by equally many relays the shortest stays. Every other goes through a proxy: a
     neuron that the source makes fire one cycle before the synapse is to deliver, shared by all targets of that delay;
     for several copies of one delay there are several proxies. They belong to the layer of their source and are
-    numbered by source, delay and copy.
+    numbered by source, delay and copy. What a proxy says is of the synapse's kind.
 
     Parameters
     ----------
@@ -58,14 +57,14 @@ def one_per_pair(graph: NeuronGraph, max_delay: int | None, layers: list[str]) -
     through = number[which.reshape(-1)]
     direct, rest = order[~tapped], order[tapped]
     ones = np.ones(len(proxies), np.int64)
-    return NeuronGraph(
-        threshold=np.concatenate([graph.threshold, ones]),
-        role=np.concatenate([graph.role, np.full(len(proxies), ROLES.index("proxy"), np.uint8)]),
-        layer=np.concatenate([graph.layer, graph.layer[proxies[:, 0]]]),
+    return graph.with_helpers(
+        "proxy",
+        proxies[:, 0],
         source=np.concatenate([graph.source[direct], proxies[:, 0], through]),
         target=np.concatenate([graph.target[direct], number, graph.target[rest]]),
         weight=np.concatenate([graph.weight[direct], ones, graph.weight[rest]]),
         delay=np.concatenate([graph.delay[direct], proxies[:, 1] - 1, np.ones(len(rest), np.int64)]),
+        kind=np.concatenate([graph.kind[direct], np.zeros(len(proxies), np.uint8), graph.kind[rest]]),
     )
 
 

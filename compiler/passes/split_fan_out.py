@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.graph import NeuronGraph
-from isa_spec.image import ROLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +78,7 @@ def split_fan_out(graph: NeuronGraph, max_fan_out: int, max_delay: int | None) -
     """Graph in which at most so many synapses leave a neuron; parallel ones count each, and one onto itself.
 
     Relays belong to the layer of their neuron and are numbered by neuron, the last to fire first. Synapses are handed
-    on in the order of delay, target and weight.
+    on in the order of delay, target and weight, each of its kind.
 
     Parameters
     ----------
@@ -111,12 +110,12 @@ def split_fan_out(graph: NeuronGraph, max_fan_out: int, max_delay: int | None) -
         n_neurons += n_relays
     of_relays, ones = np.concatenate(owner), np.ones(n_neurons - len(graph.threshold), np.int64)
     feeders, feeding = (np.concatenate(part) for part in zip(*fed, strict=True))
-    return NeuronGraph(
-        threshold=np.concatenate([graph.threshold, ones]),
-        role=np.concatenate([graph.role, np.full(len(ones), ROLES.index("relay"), np.uint8)]),
-        layer=np.concatenate([graph.layer, graph.layer[of_relays]]),
+    return graph.with_helpers(
+        "relay",
+        of_relays,
         source=np.concatenate([source, feeders]),
         target=np.concatenate([graph.target, np.arange(len(graph.threshold), n_neurons)]),
         weight=np.concatenate([graph.weight, ones]),
         delay=np.concatenate([delay, feeding]),
+        kind=np.concatenate([graph.kind, np.zeros(len(ones), np.uint8)]),
     )

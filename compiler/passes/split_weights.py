@@ -1,4 +1,4 @@
-"""Weights beyond the processor's range become parallel synapses of equal delay: their charges add in one cycle."""
+"""Weights beyond the processor's range become parallel synapses of equal delay and kind: they add in one cycle."""
 
 from __future__ import annotations
 
@@ -25,4 +25,5 @@ def split_weights(graph: NeuronGraph, spec: ProcessorSpec) -> NeuronGraph:
         target=np.repeat(graph.target, count),
         weight=np.repeat(np.sign(weight), count) * np.minimum(rest, np.repeat(limit, count)),
         delay=np.repeat(graph.delay, count),
+        kind=np.repeat(graph.kind, count),
     )
