@@ -15,6 +15,7 @@ from compiler.drive import SpikingLayer, Term, spiking_layers
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
 from compiler.network import INPUT, LayeredNetwork
 from isa_spec.coding import spike_levels
+from isa_spec.decoding import needs_potentials
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,16 @@ def find_dead(network: LayeredNetwork) -> DeadMatter:
 def _find(network: LayeredNetwork) -> _Found:
     layers = spiking_layers(network)
     found = _Found({}, {}, {})
+    answer = network.answering.name
     for spiking in layers:
         low, high = _sums(spiking, found, network)
         # What a unit gathers over several steps is at most all that is positive; no frame makes it fire in all of them.
         found.never[spiking.layer.name] = high * network.steps < spiking.threshold
+        if spiking.layer.name == answer and needs_potentials(network.decode):
+            found.never[answer][:] = False  # what it holds decides, whether it fires or not
         found.always[spiking.layer.name] = (low >= spiking.threshold) & (not network.rate)
     for spiking in layers:
-        found.heard[spiking.layer.name] = np.full(spiking.shape[0], spiking.layer.name == network.answering.name)
+        found.heard[spiking.layer.name] = np.full(spiking.shape[0], spiking.layer.name == answer)
     for spiking in reversed(layers):
         name = spiking.layer.name
         listens = found.heard[name] & ~found.never[name] & ~found.always[name]

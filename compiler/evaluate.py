@@ -9,10 +9,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
 from compiler.network import EXACT, INPUT, LayeredNetwork, beyond_exact, fineness_of, scaled
-from isa_spec.coding import to_values
 from isa_spec.decoding import needs_potentials, to_classes
 from isa_spec.frames import as_frames
-from isa_spec.trains import rate_trains
+from isa_spec.trains import step_values
 
 
 def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarray]:
@@ -37,7 +36,8 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
         If frames have another shape than the network's input, or the encoding cannot carry their values.
     """
     frames = as_frames(frames, network.input_shape)
-    trains = rate_trains(network.encoding, frames) if network.rate else to_values(network.encoding, frames)
+    shown = step_values(network.encoding, frames)
+    trains = np.broadcast_to(shown, (len(frames), network.steps, *network.input_shape))
     # Sums know nothing of steps, so those of one frame are as good as frames.
     values = {INPUT: trains.reshape(-1, *network.input_shape)}
     # An average is kept as the sum, and counted as so many times too large.

@@ -29,9 +29,9 @@ EXACT = 2**52
 class LayeredNetwork:
     """Layers in order, each reading the frame or an earlier layer; the last one is the output.
 
-    With the encoding ``rate`` a frame is shown for several steps, and in each of them every layer is evaluated: a unit
+    With an encoding that has steps a frame is shown for several of them, and in each every layer is evaluated: a unit
     adds up what its spikes bring, from step to step and from 0 at the frame's begin, fires in a step in which the sum
-    reaches its threshold, and is then reset. With any other, it decides once.
+    reaches its threshold, and is then reset. Such a network is called rate-coded. With any other, it decides once.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class LayeredNetwork:
                 raise NetworkError(
                     f"network '{self.name}': {key} = {getattr(self, key)!r} says something about several steps, but "
                     f"with the encoding '{self.encoding['kind']}' units decide once; leave it out, or use the encoding "
-                    "'rate'"
+                    "'rate', or one with steps"
                 )
             return
         for layer in self.layers:

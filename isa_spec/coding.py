@@ -17,10 +17,10 @@ MAX_LEVELS = 255
 MAX_RATE = 2**31 - 1
 """Largest value of which a rate code can speak in every step."""
 _ENCODINGS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "binary": (frozenset(), frozenset({"threshold"})),
-    "bitplanes": (frozenset({"bits"}), frozenset()),
+    "binary": (frozenset(), frozenset({"threshold", "steps"})),
+    "bitplanes": (frozenset({"bits"}), frozenset({"steps"})),
     "count": (frozenset({"levels"}), frozenset()),
-    "thermometer": (frozenset({"thresholds"}), frozenset()),
+    "thermometer": (frozenset({"thresholds"}), frozenset({"steps"})),
     "rate": (frozenset({"steps"}), frozenset({"levels", "source", "seed"})),
 }
 """Required and optional keys of each encoding, beside its kind."""
@@ -48,15 +48,23 @@ def check_encoding(entry: Any, where: str) -> dict[str, Any]:
         raise FormatError(f"{where}: {state} key '{key}', encoding '{kind}' has {allowed}")
     if kind == "rate":
         return _check_rate(encoding, where)
+    checked = _check_planes(encoding, where)
+    if "steps" in encoding:
+        checked["steps"] = _integer(encoding["steps"], 1, MAX_LEVELS, f"{where}: steps")
+    return checked
+
+
+def _check_planes(encoding: Mapping[str, Any], where: str) -> dict[str, Any]:
+    kind, (required, _) = encoding["kind"], _ENCODINGS[encoding["kind"]]
     for key, most in (("bits", MAX_BITS), ("levels", MAX_LEVELS)):
         if key in required:
             return {"kind": kind, key: _integer(encoding[key], 1, most, f"{where}: {key}")}
     if kind == "thermometer":
-        steps = encoding["thresholds"]
-        integers = isinstance(steps, list) and steps and all(type(step) is int for step in steps)
-        if not integers or any(low >= high for low, high in pairwise(steps)):
-            raise FormatError(f"{where}: thresholds = {steps!r}, allowed: a list of integers, each above the last")
-        return {"kind": kind, "thresholds": list(steps)}
+        rises = encoding["thresholds"]
+        integers = isinstance(rises, list) and rises and all(type(rise) is int for rise in rises)
+        if not integers or any(low >= high for low, high in pairwise(rises)):
+            raise FormatError(f"{where}: thresholds = {rises!r}, allowed: a list of integers, each above the last")
+        return {"kind": kind, "thresholds": list(rises)}
     threshold = encoding.get("threshold", 1)
     if type(threshold) is not int:
         raise FormatError(f"{where}: threshold = {threshold!r}, allowed: an integer")
@@ -110,34 +118,31 @@ def is_rate(encoding: Mapping[str, Any]) -> bool:
     encoding : dict
         As `check_encoding` returns it.
     """
-    return bool(encoding["kind"] == "rate")
+    return "steps" in encoding
 
 
 def spike_levels(encoding: Mapping[str, Any]) -> int:
-    """Most spikes by which one lane tells one value: 1 unless values are counted, or rates.
+    """Most spikes by which one lane tells one value: 1 unless values are counted, or shown for several steps.
 
     Parameters
     ----------
     encoding : dict
         As `check_encoding` returns it.
     """
-    match encoding["kind"]:
-        case "count":
-            return int(encoding["levels"])
-        case "rate":
-            return int(encoding["steps"])
-    return 1
+    if is_rate(encoding):
+        return int(encoding["steps"])
+    return int(encoding["levels"]) if encoding["kind"] == "count" else 1
 
 
 def largest_value(encoding: Mapping[str, Any]) -> int:
-    """Largest value of a channel as the network sees it at once; the least is 0.
+    """Largest value of a channel as the network sees it at once, or in one step; the least is 0.
 
     Parameters
     ----------
     encoding : dict
         As `check_encoding` returns it.
     """
-    return 1 if is_rate(encoding) else sum(plane_weights(encoding)) * spike_levels(encoding)
+    return sum(plane_weights(encoding)) * (1 if is_rate(encoding) else spike_levels(encoding))
 
 
 def check_frames(encoding: Mapping[str, Any], frames: np.ndarray) -> None:

@@ -9,8 +9,11 @@ import numpy as np
 
 from isa_spec.errors import FormatError
 
-DECISIONS: Mapping[str, tuple[str, ...]] = {"by": ("count", "first"), "ties": ("lowest", "potential")}
-"""How argmax tells classes apart: by most spikes or the first one, on a tie by number or potential; defaults first."""
+DECISIONS: Mapping[str, tuple[str, ...]] = {"by": ("count", "first", "potential"), "ties": ("lowest", "potential")}
+"""How argmax tells classes apart: by most spikes, the first one or potential, on a tie by number or potential.
+
+Defaults first.
+"""
 _KEYS: Mapping[str, frozenset[str]] = {
     "spikes": frozenset({"kind"}),
     "argmax": frozenset({"kind", "classes"}),
@@ -67,18 +70,23 @@ def _check_decision(decode: Mapping[str, Any], where: str) -> dict[str, str]:
             raise FormatError(f"{where}: {key} = {way!r}, allowed: {', '.join(ways)}")
         if way != ways[0]:
             chosen[key] = way
+    if chosen.get("by") == "potential" and "ties" in chosen:
+        raise FormatError(
+            f"{where}: ties = {chosen['ties']!r} with by = 'potential': where potentials are equal, spikes tell "
+            "nothing more; leave ties out"
+        )
     return chosen
 
 
 def needs_potentials(decode: Mapping[str, Any]) -> bool:
-    """Whether ties are decided by the potentials of the output units after a frame's last step.
+    """Whether classes, or ties, are decided by the potentials of the output units after a frame's last step.
 
     Parameters
     ----------
     decode : dict
         As `check_decode` returns it.
     """
-    return bool(decode.get("ties") == "potential")
+    return "potential" in (decode.get("by"), decode.get("ties"))
 
 
 def needs_steps(decode: Mapping[str, Any]) -> bool:
@@ -114,6 +122,12 @@ def to_classes(decode: Mapping[str, Any], trains: np.ndarray, potential: np.ndar
         counts = trains.sum(axis=1, dtype=np.int64)
         return np.argmax(counts @ np.asarray(decode["key"], np.int64).T, axis=1)
     n_frames, n_steps, n_outputs = trains.shape
+    charge = np.zeros((n_frames, decode["classes"]), np.int64)
+    if needs_potentials(decode):
+        assert potential is not None  # whoever decides this way has looked
+        charge = potential.reshape(n_frames, decode["classes"], -1).sum(axis=2)
+    if decode.get("by") == "potential":
+        return np.argmax(charge, axis=1)
     by_class = trains.reshape(n_frames, n_steps, decode["classes"], n_outputs // decode["classes"])
     if decode.get("by") == "first":
         fires = by_class.max(axis=3)
@@ -121,9 +135,5 @@ def to_classes(decode: Mapping[str, Any], trains: np.ndarray, potential: np.ndar
         score = -np.where(fires.max(axis=1) > 0, fires.argmax(axis=1), n_steps)
     else:
         score = by_class.sum(axis=(1, 3), dtype=np.int64)
-    if not needs_potentials(decode):
-        return np.argmax(score, axis=1)
-    assert potential is not None  # whoever decides this way has looked
-    charge = potential.reshape(n_frames, decode["classes"], -1).sum(axis=2)
     best = score == score.max(axis=1, keepdims=True)
     return np.argmax(np.where(best, charge, np.iinfo(np.int64).min), axis=1)

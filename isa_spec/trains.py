@@ -1,4 +1,4 @@
-"""Frames to the spikes of every cycle of a slot: what the host tells the input lanes, and the oracle sees of a rate."""
+"""Frames to the spikes of every cycle of a slot, and to what a network sees in every step: for host and oracle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isa_spec.coding import check_frames, is_rate, spike_levels, to_planes
+from isa_spec.coding import check_frames, is_rate, spike_levels, to_planes, to_values
 
 
 def rate_trains(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
@@ -62,14 +62,42 @@ def spike_trains(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
     Returns
     -------
     uint8[n_frames, n_cycles, C * n_planes, H, W]
-        Planes as in `to_planes`; a counted value fires in the first cycles.
+        Planes as in `to_planes`; a counted value fires in the first cycles, one that is shown for several steps in all
+        or none of them.
 
     Raises
     ------
     FormatError
         If a value is beyond what the encoding can tell.
     """
-    if is_rate(encoding):
+    if encoding["kind"] == "rate":
         return rate_trains(encoding, frames)
+    planes = to_planes(encoding, frames)[:, None]
+    if is_rate(encoding):
+        return np.repeat(planes, encoding["steps"], axis=1)
     number = np.arange(spike_levels(encoding)).reshape(-1, 1, 1, 1)
-    return (to_planes(encoding, frames)[:, None] > number).astype(np.uint8)
+    return (planes > number).astype(np.uint8)
+
+
+def step_values(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
+    """What a network sees of frames in each step in which it is evaluated.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    frames : int[n_frames, C, H, W]
+
+    Returns
+    -------
+    uint8 or int64[n_frames, n_steps, C, H, W]
+        One step unless there are several; what every step shows alike has one as well, for all of them.
+
+    Raises
+    ------
+    FormatError
+        If a value is beyond what the encoding can tell.
+    """
+    if encoding["kind"] == "rate":
+        return rate_trains(encoding, frames)
+    return to_values(encoding, frames)[:, None]

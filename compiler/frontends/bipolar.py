@@ -49,8 +49,8 @@ def from_bipolar(network: LayeredNetwork, pads: Collection[str]) -> LayeredNetwo
     """
     if network.rate:
         raise NetworkError(
-            f"network '{network.name}': values 'bipolar' with the encoding 'rate': a step without a spike means 0, not "
-            "-1; use values 'binary', or another encoding"
+            f"network '{network.name}': values 'bipolar' with an encoding of several steps: a step without a spike "
+            "means 0, not -1; use values 'binary', or another encoding"
         )
     channels = network.input_shape[0]
     maps = {INPUT: _signs(channels)}

@@ -14,12 +14,13 @@ import numpy as np
 
 from compiler.layers import Conv2d, Dense, Flatten, Layer, Pool2d
 from compiler.network import INPUT, LayeredNetwork
-from isa_spec.coding import largest_value, to_values
+from isa_spec.coding import largest_value
 from isa_spec.decoding import to_classes
 from isa_spec.errors import NetworkError
-from isa_spec.trains import rate_trains
+from isa_spec.trains import step_values
 
-EXACT_SUM, EXACT_POTENTIAL = 2**24, 2**31
+EXACT_SUM, EXACT_POTENTIAL = 2**24, 2**30
+"""Below lie the sums of a step, and of all steps: then a potential less a threshold has 32 bits, too."""
 AT_ONCE = 100
 """Frames in a batch."""
 
@@ -44,7 +45,7 @@ def answers(network: LayeredNetwork, frames: np.ndarray) -> tuple[np.ndarray, np
     spikes, potentials = [], []
     for first in range(0, len(frames), AT_ONCE):
         some = frames[first : first + AT_ONCE]
-        values = rate_trains(network.encoding, some) if network.rate else to_values(network.encoding, some)[:, None]
+        values = step_values(network.encoding, some)
         fired, left = _run(network, jnp.asarray(values.swapaxes(0, 1), jnp.int32))
         spikes.append(np.asarray(fired, np.uint8).swapaxes(0, 1))
         potentials.append(np.asarray(left, np.int64))
@@ -72,21 +73,29 @@ def classes_of(network: LayeredNetwork, frames: np.ndarray) -> np.ndarray:
 
 @partial(jax.jit, static_argnames="network")
 def _run(network: LayeredNetwork, values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The steps of a batch: int32[T, B, C, H, W] to bool[T, B, O], and the last layer's potentials."""
-    n_steps, n_frames = values.shape[:2]
+    """The steps of a batch: int32[T or 1, B, C, H, W] to bool[T, B, O], and the last layer's potentials.
+
+    What all steps show alike comes as one, and is summed once.
+    """
+    n_frames = values.shape[1]
     x, left = values.reshape(-1, *network.input_shape), values[0]
     for layer in network.layers:
         # Sums know nothing of steps, so those of all steps are taken at once.
         x = _sums(layer, x)
         if isinstance(layer, Conv2d | Dense | Pool2d) and layer.threshold is not None:
-            fired, left = _integrated(network, layer.threshold, x.reshape(n_steps, n_frames, *x.shape[1:]))
-            x = fired.reshape(x.shape)
-    return x.reshape(n_steps, n_frames, -1) > 0, left.reshape(n_frames, -1)
+            drive = x.reshape(-1, n_frames, *x.shape[1:])
+            fired, left = _integrated(
+                network, layer.threshold, jnp.broadcast_to(drive, (network.steps, *drive.shape[1:]))
+            )
+            x = fired.reshape(-1, *x.shape[1:])
+    trains = x.reshape(-1, n_frames, int(np.prod(x.shape[1:])))
+    return jnp.broadcast_to(trains, (network.steps, *trains.shape[1:])) > 0, left.reshape(n_frames, -1)
 
 
 def _integrated(network: LayeredNetwork, threshold: np.ndarray, sums: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Spikes of units to which each step brings its sums, int32[T, B, C, H, W], and their last potentials."""
-    level = jnp.asarray(threshold, jnp.int32).reshape(-1, 1, 1)
+    # Beyond what can be reached a threshold says always or never.
+    level = jnp.asarray(np.clip(threshold, -EXACT_POTENTIAL, EXACT_POTENTIAL), jnp.int32).reshape(-1, 1, 1)
 
     def step(v: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         v = v + z
@@ -128,7 +137,7 @@ def _sums(layer: Layer, x: jax.Array) -> jax.Array:
 
 def _check(network: LayeredNetwork) -> None:
     """Refuse what `_run` would not do exactly."""
-    previous, largest = INPUT, float(1 if network.rate else largest_value(network.encoding))
+    previous, largest = INPUT, float(largest_value(network.encoding))
     for layer in network.layers:
         plain = isinstance(layer, Conv2d | Dense | Flatten | Pool2d)
         linear = isinstance(layer, Conv2d | Dense) and layer.threshold is None
@@ -139,11 +148,10 @@ def _check(network: LayeredNetwork) -> None:
             )
         if isinstance(layer, Conv2d | Dense) and layer.threshold is not None:
             most = np.abs(layer.weight.astype(np.float64)).reshape(len(layer.weight), -1).sum(axis=1).max() * largest
-            reach = max(most * network.steps, float(np.abs(layer.threshold.astype(np.float64)).max()))
-            if most >= EXACT_SUM or 2 * reach >= EXACT_POTENTIAL:
+            if most >= EXACT_SUM or most * network.steps >= EXACT_POTENTIAL:
                 raise NetworkError(
                     f"layer '{layer.name}' of network '{network.name}': the absolute drives of a unit can sum to "
-                    f"{most:.0f} in a step, allowed: less than {EXACT_SUM}, and {EXACT_POTENTIAL // 2} over all steps; "
+                    f"{most:.0f} in a step, allowed: less than {EXACT_SUM}, and {EXACT_POTENTIAL} over all steps; "
                     "use evaluate"
                 )
         previous = layer.name

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compiler_helpers import check_fold, random_network, random_plan, random_spec
+from compiler_helpers import check_fold, random_frames, random_network, random_plan, random_spec
 
 import neuroproc
 from compiler.cost import cost_of
@@ -28,7 +28,10 @@ BLOCK = 20
 
 
 def random_rate_case(seed, n_frames):
-    """A random network made to count in steps, a processor that resets and clamps as it does, a fold, frames."""
+    """A random network made to count in steps, a processor that resets and clamps as it does, a fold, frames.
+
+    Its input is a rate, or the same in every step.
+    """
     rng = np.random.default_rng([seed, 1])
     network, spec = random_network(rng), replace(random_spec(rng), leak="none")
     reset, floor = "zero" if rng.random() < 0.5 else "subtract", [None, 0, -int(rng.integers(1, 9))][rng.integers(3)]
@@ -49,12 +52,17 @@ def random_rate_case(seed, n_frames):
     spec = replace(spec, reset=reset, potential_floor=floor)
     source = str(rng.choice(["bernoulli", "even"]))
     encoding = {"kind": "rate", "steps": int(rng.integers(1, 7)), "levels": int(rng.integers(1, 9)), "source": source}
+    constant = network.encoding["kind"] != "count" and rng.random() < 0.4
+    if constant:
+        encoding = {**network.encoding, "steps": encoding["steps"]}
     network = replace(network, layers=tuple(layers), encoding=encoding, reset=reset, floor=floor)
     plan = replace(random_plan(rng, network, replace(spec, leak="all")), clearing="auto", channels={}, dense="auto")
     if rng.random() < 0.3:
         plan = replace(plan, slot=network.steps + int(rng.integers(1, 6)))
     elif plan.slot is not None:
         plan = replace(plan, slot=None)
+    if constant:
+        return network, spec, plan, random_frames(rng, network, n_frames)
     density = rng.choice([0.0, 0.3, 0.8, 1.0], (n_frames, 1, 1, 1))
     shape = (n_frames, *network.input_shape)
     frames = (rng.random(shape) < density) * rng.integers(0, encoding["levels"] + 1, shape)
@@ -86,7 +94,8 @@ def test_random_cases_reach_the_corners():
         network, spec, plan, _ = random_rate_case(seed, n_frames=1)
         schedule = make_schedule(network, spec, plan)
         floor = "no floor" if spec.potential_floor is None else f"floor {np.sign(spec.potential_floor)}"
-        seen |= {f"{network.reset}, {floor}, {schedule.clearing}", network.encoding["source"]}
+        seen |= {f"{network.reset}, {floor}, {schedule.clearing}"}
+        seen |= {network.encoding.get("source", f"constant {network.encoding['kind']}")}
         seen |= {layer.kind for layer in network.layers} | {"tiles" for _ in plan.tiles}
         seen |= {"pool units" for layer in network.layers if layer.kind == "sumpool2d" and layer.spikes}
         seen |= {f"gated {min(network.steps, 2)}" for stage in schedule.stages if stage.gated}
@@ -95,7 +104,11 @@ def test_random_cases_reach_the_corners():
     ways = {f"zero, {floor}, floor" for floor in ("floor 0", "floor -1")} | {"zero, no floor, force"}
     ways |= {f"subtract, {floor}, floor" for floor in ("floor 0", "floor -1")}
     kinds = {"conv2d", "dense", "maxpool2d", "sumpool2d", "avgpool2d", "pool units", "add", "concat"}
-    assert ways | kinds | {"bernoulli", "even", "gated 1", "gated 2", "lift", "relay", "proxy", "serialiser"} <= seen
+    constant = {f"constant {kind}" for kind in ("binary", "bitplanes", "thermometer")}
+    assert (
+        ways | kinds | constant | {"bernoulli", "even", "gated 1", "gated 2", "lift", "relay", "proxy", "serialiser"}
+        <= seen
+    )
 
 
 def classifier(reset="zero", floor=0, **decode):
@@ -117,6 +130,7 @@ def frames_of(n_frames, levels=9):
 
 
 DECISIONS = [{"by": by, "ties": ties} for by in ("count", "first") for ties in ("lowest", "potential")]
+DECISIONS.append({"by": "potential"})
 
 
 @pytest.mark.oracle
@@ -133,10 +147,59 @@ def test_classes_on_the_chip_are_those_of_plain_evaluation(engine, decode):
 
 @pytest.mark.oracle
 def test_ties_and_first_spikes_decide_some_frames():
-    """The four ways would be one if no frame told them apart."""
+    """The ways would be one if no frame told them apart."""
     frames = frames_of(300)
     found = [classes(classifier(**decode), evaluate(classifier(**decode), frames)) for decode in DECISIONS]
     assert all((one != other).any() for number, one in enumerate(found) for other in found[:number])
+
+
+def gatherer(reset, floor):
+    """A network on the bits of its input, the same in every step, whose last layer only gathers."""
+    conv, pool, flat, fc = classifier(reset, floor).layers
+    weight = np.random.default_rng(8).integers(-6, 7, fc.weight.shape)
+    layers = (
+        replace(conv, threshold=np.full(4, 40)),
+        pool,
+        flat,
+        replace(fc, weight=weight, threshold=np.full(6, 2**60)),
+    )
+    decode = {"kind": "argmax", "classes": 3, "by": "potential"}
+    encoding = {"kind": "bitplanes", "bits": 3, "steps": 7}
+    return LayeredNetwork("gatherer", (1, 6, 6), layers, encoding, decode, reset=reset, floor=floor)
+
+
+FLOORS = [("zero", None), ("zero", 0), ("subtract", 0), ("subtract", -20), ("subtract", -32767)]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("engine", ["reference", "event", "batch"])
+@pytest.mark.parametrize(("reset", "floor"), FLOORS)
+def test_classes_by_potential_where_nothing_can_fire(reset, floor, engine):
+    network = gatherer(reset, floor)
+    frames = frames_of(300, 7)[: 20 if engine == "reference" else 300]
+    spec = replace(RESEARCH, name="fitting", reset=reset, potential_floor=floor)
+    values = evaluate(network, frames)
+    expected = classes(network, values)
+    assert not values["fc"].any()
+    assert len(set(expected.tolist())) > 1
+    assert np.array_equal(final_potentials(network, values).reshape(len(frames), 3, 2).sum(axis=2).argmax(1), expected)
+    for unroll in ((6, 6), (2, 1)):
+        image = compile_network(network, spec, FoldPlan(unroll))
+        assert np.array_equal(neuroproc.classify(image, frames, engine=engine, threads=2).predictions, expected)
+    pruned = remove_dead(network)
+    assert pruned.layers[-1].weight.any()
+    assert np.array_equal(classes(pruned, evaluate(pruned, frames)), expected)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("kind", "keys"), [("bitplanes", {"bits": 3}), ("thermometer", {"thresholds": [1, 4, 5]})])
+def test_a_constant_input_is_heard_in_every_step(kind, keys):
+    network = replace(gatherer("subtract", None), encoding={"kind": kind, **keys, "steps": 7})
+    frames = frames_of(3, 7)
+    values = frames if kind == "bitplanes" else (frames[..., None] >= keys["thresholds"]).sum(axis=-1)
+    assert np.array_equal(evaluate(network, frames)["input"], np.repeat(values[:, None], 7, axis=1))
+    assert network.rate
+    assert network.steps == 7
 
 
 @pytest.mark.oracle

@@ -12,6 +12,7 @@ ENCODINGS = [
     {"kind": "bitplanes", "bits": 8},
     {"kind": "thermometer", "thresholds": [5]},
     {"kind": "thermometer", "thresholds": [-3, 1, 2, 40, 200]},
+    {"kind": "bitplanes", "bits": 4, "steps": 9},
 ]
 
 
@@ -57,13 +58,16 @@ def test_defaults_are_filled_in():
         ({"kind": "latency"}, "encoding 'latency' is not supported, allowed: binary, bitplanes, count, .*, rate"),
         ({"kind": []}, r"encoding \[\] is not supported"),
         ({}, "encoding None is not supported"),
-        ({"kind": "binary", "bits": 3}, "unknown key 'bits', encoding 'binary' has kind, threshold"),
+        ({"kind": "binary", "bits": 3}, "unknown key 'bits', encoding 'binary' has kind, steps, threshold"),
+        ({"kind": "binary", "steps": 0}, r"steps = 0, allowed: an integer in 1\.\.255"),
+        ({"kind": "bitplanes", "bits": 2, "steps": "9"}, r"steps = '9', allowed: an integer in 1\.\.255"),
+        ({"kind": "count", "levels": 2, "steps": 9}, "unknown key 'steps', encoding 'count' has kind, levels"),
         ({"kind": "binary", "threshold": 0.5}, r"threshold = 0\.5, allowed: an integer"),
         ({"kind": "bitplanes"}, "missing key 'bits', encoding 'bitplanes' has kind, bits"),
         ({"kind": "bitplanes", "bits": 0}, r"bits = 0, allowed: an integer in 1\.\.16"),
         ({"kind": "bitplanes", "bits": 17}, r"bits = 17, allowed: an integer in 1\.\.16"),
         ({"kind": "bitplanes", "bits": True}, "bits = True, allowed"),
-        ({"kind": "thermometer"}, "missing key 'thresholds', encoding 'thermometer' has kind, thresholds"),
+        ({"kind": "thermometer"}, "missing key 'thresholds', encoding 'thermometer' has kind, steps, thresholds"),
         ({"kind": "thermometer", "thresholds": []}, r"thresholds = \[\], allowed: a list of integers, each above"),
         ({"kind": "thermometer", "thresholds": [1, 1]}, r"thresholds = \[1, 1\], allowed"),
         ({"kind": "thermometer", "thresholds": [2, 1]}, r"thresholds = \[2, 1\], allowed"),

@@ -86,15 +86,20 @@ def test_ways_to_decide():
     assert decided(by="first", ties="potential") == [2]
     potential[0, :2] = -9
     assert decided(ties="potential") == [2]
+    assert decided(by="potential") == [2]
     trains[:] = 0
     assert decided(by="first") == [0]
+    assert decided(by="potential") == [2]
+    potential[0, 4] = -potential[0, 5]
+    assert decided(by="potential") == [1]
 
 
 @pytest.mark.error
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"by": "latency"}, "by = 'latency', allowed: count, first"),
+        ({"by": "latency"}, "by = 'latency', allowed: count, first, potential"),
+        ({"by": "potential", "ties": "potential"}, "ties = 'potential' with by = 'potential'"),
         ({"ties": 1}, "ties = 1, allowed: lowest, potential"),
         ({"tie": "lowest"}, "unknown key 'tie', decode 'argmax' has by, classes, kind, ties"),
     ],

@@ -48,6 +48,31 @@ def test_the_fast_run_in_integers_is_the_slow_one(seed):
     assert np.array_equal(classes_of(network, frames), classes(network, slow))
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize("seed", range(6))
+def test_the_fast_run_is_shown_a_constant_input_once(seed):
+    """And reads potentials where nothing in the last layer fires."""
+    rng = np.random.default_rng(seed)
+    architecture = parse_architecture("3C3p1-P2-6", (2, 6, 7))
+    weights = [rng.integers(-5, 6, shape).transpose(3, 2, 0, 1) for shape in architecture.weight_shapes]
+    thresholds = [rng.integers(9, 90, 3), np.full(6, 2**61)]
+    layers = layers_of(architecture, weights, thresholds, "sumpool2d", 3)
+    decode = {"kind": "argmax", "classes": 3, "by": "potential"}
+    encoding = {"kind": "bitplanes", "bits": 4, "steps": 7}
+    reset, floor = [("subtract", None), ("subtract", -40), ("zero", 0)][seed % 3]
+    network = LayeredNetwork("n", (2, 6, 7), layers, encoding, decode, reset=reset, floor=floor)
+    frames = rng.integers(0, 16, (150, 2, 6, 7))
+    slow = evaluate(network, frames)
+    spikes, potentials = answers(network, frames)
+    assert spikes.shape == (150, 7, 6)
+    assert not spikes.any()
+    assert np.array_equal(potentials, final_potentials(network, slow))
+    assert 0.02 < slow["pool1"].mean() < 0.98
+    found = classes_of(network, frames)
+    assert np.array_equal(found, classes(network, slow))
+    assert len(set(found.tolist())) > 1
+
+
 def test_the_fast_run_refuses_what_it_cannot_do():
     architecture = parse_architecture("2", (1, 1, 3))
     decode = {"kind": "argmax", "classes": 2}
