@@ -8,7 +8,7 @@ from isa_spec.errors import EmulationError
 from neuroproc.classification import Classification, classify
 from neuroproc.cli.show import print_json, progress, table
 from neuroproc.cli.streams import get_image
-from neuroproc.formats.frames import read_frames, read_labels
+from neuroproc.formats.frames import read_examples, read_labels
 from neuroproc.host import input_shape
 from neuroproc.processor import ENGINES
 
@@ -18,8 +18,12 @@ EXAMPLE = "neuroproc classify digits.npi digits_frames.npz --labels digits_frame
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("image", metavar="IMAGE", help="processor image, compiled from a layered network; - for stdin")
-    parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz or IDX (also .gz)")
-    parser.add_argument("--labels", metavar="LABELS", help="labels: .npy, .npz or IDX (also .gz)")
+    parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz, IDX or a CIFAR-10 batch (also .gz)")
+    parser.add_argument(
+        "--labels", metavar="LABELS",
+        help="labels: .npy, .npz, IDX or a CIFAR-10 batch (also .gz); where FRAMES is such a batch: those inside it, "
+        "unless others are given",
+    )  # fmt: skip
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N frames")
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the faster")
     parser.add_argument(
@@ -31,8 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Classify and print."""
     image = get_image(args.image)
-    frames = read_frames(args.frames, input_shape(image))
-    labels = read_labels(args.labels) if args.labels else None
+    frames, labels = read_examples(args.frames, input_shape(image))
+    if args.labels:
+        labels = read_labels(args.labels)
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{args.labels}: {len(labels)} labels for the {len(frames)} frames of {args.frames}")
     labels = labels if labels is None else labels[: args.limit]

@@ -26,7 +26,7 @@ from isa_spec.errors import FormatError
 from isa_spec.spec import load_profile
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import lines, print_json
-from neuroproc.formats.frames import read_frames, read_labels
+from neuroproc.formats.folders import Layout, find_layout, read_part
 
 EXAMPLE = "neuroproc train whetstone --data digits --network 8C3p1-P2-50 --epochs 3 -o trained.json"
 METHODS: Mapping[str, str] = {
@@ -34,8 +34,6 @@ METHODS: Mapping[str, str] = {
     "straight-through": "0/1 units: steps, trained with the gradient of ramps",
     "rate": "ReLU units, converted to a rate-coded network by weight and threshold balancing",
 }
-PARTS = ("train", "t10k")
-"""Files of MNIST and its kin begin so: to train on, and to test."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         method.add_argument(
             "--data", required=True, metavar="DIR", type=Path,
             help="folder with IDX files as MNIST has them: train-images-idx3-ubyte, train-labels-idx1-ubyte, and for "
-            "the last line t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (also .gz)",
+            "the last line t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; or with the batches of CIFAR-10, binary or "
+            "Python: data_batch_1 .. 5 and test_batch (also .gz)",
         )  # fmt: skip
         method.add_argument("-o", "--output", required=True, metavar="NETWORK", help="network to write: NAME.json")
         network = "lenet-rate" if name == "rate" else "lenet-small"
@@ -113,16 +112,13 @@ def _configure_rate(method: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Train, write, and say how good it is."""
     check_path(args.output)
-    examples = _read(args.data, PARTS[0])
-    if examples is None:
-        raise FormatError(
-            f"{args.data}: has no {_names(PARTS[0])[0]} (nor .gz), needed: {' and '.join(_names(PARTS[0]))}"
-        )
-    test = _read(args.data, PARTS[1])
+    layout = find_layout(args.data)
+    examples, test = (_read(args.data, layout, part) for part in ("train", "test"))
+    assert examples is not None  # or there would be no layout
     if test is not None and test.frames.shape[1:] != examples.frames.shape[1:]:
         raise FormatError(
-            f"{args.data}: {PARTS[1]} frames are {list(test.frames.shape[1:])}, those to train on "
-            f"{list(examples.frames.shape[1:])}, allowed: one shape"
+            f"{args.data}: {layout.files['test'][0][0]} has frames of {list(test.frames.shape[1:])}, those to train on "
+            f"are {list(examples.frames.shape[1:])}, allowed: one shape"
         )
     trained = train(args, examples)
     save_network(trained.network, args.output)
@@ -184,22 +180,10 @@ def factor(text: str) -> float:
     return value
 
 
-def _names(part: str) -> tuple[str, str]:
-    return f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
-
-
-def _read(folder: Path, part: str) -> Examples | None:
-    """Examples of a part, None if the folder has no frames of it."""
-    frames, labels = (_find(folder, name) for name in _names(part))
-    if frames is None:
-        return None
-    if labels is None:
-        raise FormatError(f"{folder}: has {frames.name}, but no {_names(part)[1]} (nor .gz)")
-    return Examples(read_frames(frames), read_labels(labels), str(folder))
-
-
-def _find(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.exists()), None)
+def _read(folder: Path, layout: Layout, part: str) -> Examples | None:
+    """Examples of a part, None if the folder has no file of it."""
+    arrays = read_part(folder, layout, part)
+    return None if arrays is None else Examples(*arrays, str(folder))
 
 
 def _watch() -> Any:

@@ -167,7 +167,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
     parser.add_argument("image", metavar="IMAGE", help="processor image compiled from it; - for stdin")
-    parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz or IDX (also .gz)")
+    parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz, IDX or a CIFAR-10 batch (also .gz)")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N frames")
     parser.add_argument("--json", action="store_true", help="for machines")
 

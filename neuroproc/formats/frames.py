@@ -1,9 +1,11 @@
-"""Frames and labels: ``.npy``, ``.npz`` and IDX (as MNIST is published), any of them gzipped."""
+"""Frames and labels: ``.npy``, ``.npz``, IDX (as MNIST is published), CIFAR-10's batches, any of them gzipped."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from isa_spec.arrays import NPY_MAGIC, ZIP_MAGIC, decode_npy, decode_npz
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes
 from isa_spec.frames import as_frames
+from neuroproc.formats.cifar import PICKLE_MAGIC, RECORD, decode_pickle, decode_records
 
 GZIP_MAGIC = b"\x1f\x8b"
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -24,7 +27,7 @@ def read_frames(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     Parameters
     ----------
     path : str or Path
-        ``.npy``; ``.npz`` (array `frames`, or its first one); IDX.
+        ``.npy``; ``.npz`` (array `frames`, or its first one); IDX; a batch of CIFAR-10.
     shape : (C, H, W), optional
         Of the network's input: axes of length 1 may then be missing, as `as_frames` has it. Without it,
         ``[n_frames, H, W]`` has one channel.
@@ -34,14 +37,7 @@ def read_frames(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     FormatError
         If the file is none of these, is truncated, holds anything but frames of integers, or other than the shape.
     """
-    array = _read_array(path, "frames")
-    if shape is not None:
-        frames = as_frames(array, shape, str(path))
-    elif array.ndim in (3, 4):
-        frames = array[:, None] if array.ndim == 3 else array
-    else:
-        raise FormatError(f"{path}: frames have shape {list(array.shape)}, allowed: [N, C, H, W] or [N, H, W]")
-    return frames if frames.dtype == np.uint8 else frames.astype(np.int64)
+    return read_examples(path, shape)[0]
 
 
 def read_labels(path: str | Path) -> np.ndarray:
@@ -50,14 +46,14 @@ def read_labels(path: str | Path) -> np.ndarray:
     Parameters
     ----------
     path : str or Path
-        ``.npy``; ``.npz`` (array `labels`, or its first one); IDX.
+        ``.npy``; ``.npz`` (array `labels`, or its first one); IDX; a batch of CIFAR-10.
 
     Raises
     ------
     FormatError
         If the file is none of these, is truncated, or holds anything but one integer of 0 or above per frame.
     """
-    array = _read_array(path, "labels")
+    array = _integers(_read(path), "labels", str(path))
     if array.ndim != 1:
         raise FormatError(f"{path}: labels have shape {list(array.shape)}, allowed: [N]")
     if len(array) and array.min() < 0:
@@ -65,7 +61,36 @@ def read_labels(path: str | Path) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _read_array(path: str | Path, key: str) -> np.ndarray:
+def read_examples(path: str | Path, shape: tuple[int, int, int] | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Frames of a file as `read_frames` gives them, and the labels where each frame has its own in the file.
+
+    Only CIFAR-10's batches are such files: int64[n_frames]; of any other it is None.
+
+    Parameters, Raises
+    ------------------
+    As `read_frames`.
+    """
+    content = _read(path)
+    array = _integers(content, "frames", str(path))
+    if shape is not None:
+        frames = as_frames(array, shape, str(path))
+    elif array.ndim in (3, 4):
+        frames = array[:, None] if array.ndim == 3 else array
+    else:
+        raise FormatError(f"{path}: frames have shape {list(array.shape)}, allowed: [N, C, H, W] or [N, H, W]")
+    labels = content.arrays["labels"] if content.labelled else None
+    return frames if frames.dtype == np.uint8 else frames.astype(np.int64), labels
+
+
+@dataclass(frozen=True, eq=False)
+class _Content:
+    """Arrays of a file by name (one without a name is ``""``), and whether each frame comes with its label."""
+
+    arrays: Mapping[str, np.ndarray]
+    labelled: bool = False
+
+
+def _read(path: str | Path) -> _Content:
     where, data = str(path), read_bytes(path)
     if data.startswith(GZIP_MAGIC):
         try:
@@ -73,14 +98,20 @@ def _read_array(path: str | Path, key: str) -> np.ndarray:
         except (OSError, EOFError, zlib.error) as error:
             raise FormatError(f"{where}: not gzip, or truncated or altered ({error})") from None
     if data.startswith(NPY_MAGIC):
-        array = decode_npy(data, where)
-    elif data.startswith(ZIP_MAGIC):
-        arrays = decode_npz(data, where)
-        if not arrays:
-            raise FormatError(f"{where}: holds no array, expected '{key}'")
-        array = arrays.get(key, next(iter(arrays.values())))
-    else:
-        array = _decode_idx(data, where)
+        return _Content({"": decode_npy(data, where)})
+    if data.startswith(ZIP_MAGIC):
+        return _Content(decode_npz(data, where))
+    if data.startswith(PICKLE_MAGIC):
+        return _Content(decode_pickle(data, where), labelled=True)
+    if data and len(data) % RECORD == 0 and not _is_whole_idx(data):
+        return _Content(decode_records(data, where), labelled=True)
+    return _Content({"": _decode_idx(data, where)})
+
+
+def _integers(content: _Content, key: str, where: str) -> np.ndarray:
+    if not content.arrays:
+        raise FormatError(f"{where}: holds no array, expected '{key}'")
+    array = content.arrays.get(key, next(iter(content.arrays.values())))
     if array.dtype == bool:
         return array.astype(np.uint8)
     if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.size and array.max() >= 2**63):
@@ -90,11 +121,21 @@ def _read_array(path: str | Path, key: str) -> np.ndarray:
     return array
 
 
+def _is_whole_idx(data: bytes) -> bool:
+    """Whether bytes are as many as an IDX header at their begin says: records may begin with the same two zeros."""
+    try:
+        _decode_idx(data, "")
+    except FormatError:
+        return False
+    return True
+
+
 def _decode_idx(data: bytes, where: str) -> np.ndarray:
     """Array from the bytes of an IDX file: two zeros, type, number of axes, their lengths, the values, big-endian."""
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX_TYPES:
         raise FormatError(
-            f"{where}: begins with {data[:4].hex(' ') or 'nothing'}, allowed: .npy, .npz or IDX, or gzip of these"
+            f"{where}: begins with {data[:4].hex(' ') or 'nothing'}, allowed: .npy, .npz, IDX, Python batches of "
+            f"CIFAR-10 or its records (of {RECORD} bytes each, found {len(data)} in all), or gzip of these"
         )
     dtype, n_axes = np.dtype(IDX_TYPES[data[2]]), data[3]
     begin = 4 + 4 * n_axes

@@ -67,7 +67,7 @@ def test_channels_and_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "begins with nothing, allowed: .npy, .npz or IDX, or gzip of these"),
+        (b"", "begins with nothing, allowed: .npy, .npz, IDX, Python batches of CIFAR-10 or"),
         (b"\0\0", "begins with 00 00"),
         (b"GIF89a", "begins with 47 49 46 38"),
         (idx(FRAMES)[:3], "begins with 00 00 08"),
