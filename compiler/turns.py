@@ -29,7 +29,7 @@ from compiler.charges import check_thresholds, sum_range
 from compiler.drive import Window
 from compiler.geometry import Carrier, Geometry
 from isa_spec.errors import ResourceError, ScheduleError
-from isa_spec.image import signed_bits
+from isa_spec.potentials import signed_bits
 from isa_spec.spec import ProcessorSpec
 
 Turns = tuple[int, ...]

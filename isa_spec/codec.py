@@ -24,7 +24,9 @@ from isa_spec.stream import StreamContract
 
 FORMAT = "neuroproc-image"
 VERSION = 1
-EXTENSIONS = ("on-delivery", "leak", "reset-subtract")
+EXTENSIONS = (
+    "on-delivery", "leak", "reset-subtract", "one-shot", "clear-synapse", "slope-synapse", "pooling-group"
+)  # fmt: skip
 """Extensions that this version knows; an image that needs another is refused."""
 
 HEADER, CHECKSUM = "header.json", "checksum"
@@ -36,9 +38,19 @@ SECTIONS: Mapping[str, type] = {
     "delay": np.int32,
     "role": np.uint8,
     "layer": np.int16,
+    "once": np.uint8,
+    "group": np.int32,
+    "kind": np.uint8,
     "start": np.int64,
 }
 """Arrays of an image; `start` holds rows of cycle, port, value."""
+
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "once": ("one-shot",),
+    "group": ("pooling-group",),
+    "kind": ("slope-synapse", "clear-synapse"),
+}
+"""Arrays that are there if and only if the processor has one of their extensions."""
 
 _HEADER: Mapping[str, tuple[type, ...]] = {
     "format": (str,),
@@ -87,7 +99,8 @@ def encode_image(image: ProcessorImage, tool: str) -> bytes:
         "options": dict(image.options),
     }
     members = {HEADER: json.dumps(header, sort_keys=True, separators=(",", ":")).encode()}
-    for name, dtype in SECTIONS.items():
+    for name in sections(image.spec):
+        dtype = SECTIONS[name]
         if name == "start":
             array = np.stack([image.start.cycle, image.start.port, image.start.value], axis=1)
         else:
@@ -95,6 +108,11 @@ def encode_image(image: ProcessorImage, tool: str) -> bytes:
         members[f"{name}.npy"] = encode_npy(np.ascontiguousarray(array, dtype))
     members[CHECKSUM] = _checksum(members).encode()
     return to_zip(members)
+
+
+def sections(spec: ProcessorSpec) -> tuple[str, ...]:
+    """Names of the arrays that an image for a processor has."""
+    return tuple(name for name in SECTIONS if name not in OPTIONAL or set(OPTIONAL[name]) & set(spec.extensions))
 
 
 def decode_image(data: bytes, where: str) -> ProcessorImage:
@@ -117,8 +135,15 @@ def decode_image(data: bytes, where: str) -> ProcessorImage:
     if HEADER not in members:
         raise FormatError(f"{where}: not a processor image (no {HEADER} inside)")
     header = _header(members, where)
+    try:
+        spec = ProcessorSpec.from_dict(header["profile"], f"{where}: profile")
+    except SpecError as error:
+        raise FormatError(f"{where}: {error}") from None
+    if header["extensions"] != list(spec.extensions):
+        raise FormatError(f"{where}: extensions {header['extensions']}, its profile has {list(spec.extensions)}")
     arrays: dict[str, Any] = {}
-    for name, dtype in SECTIONS.items():
+    for name in sections(spec):
+        dtype = SECTIONS[name]
         if f"{name}.npy" not in members:
             raise FormatError(f"{where}: section {name} is missing")
         array = decode_npy(members[f"{name}.npy"], f"{where}: section {name}")
@@ -129,24 +154,31 @@ def decode_image(data: bytes, where: str) -> ProcessorImage:
     if start.shape[1:] != (3,):
         raise FormatError(f"{where}: section start has shape {list(start.shape)}, expected rows of cycle, port, value")
     try:
-        spec = ProcessorSpec.from_dict(header["profile"], f"{where}: profile")
         events = SpikeEvents.of(*start.T)
-    except (SpecError, EmulationError) as error:
+    except EmulationError as error:
         raise FormatError(f"{where}: {error}") from None
-    if header["extensions"] != list(spec.extensions):
-        raise FormatError(f"{where}: extensions {header['extensions']}, its profile has {list(spec.extensions)}")
     image = ProcessorImage(
         spec=spec,
         inputs=_ports(header, "inputs", where),
         outputs=_ports(header, "outputs", where),
         layers=tuple(_layer(entry, where) for entry in header["layers"]),
         start=events,
+        **_defaults(arrays),
         **{key: header[key] for key in ("encoding", "decode", "latency", "interval", "source_digest", "options")},
         **arrays,
     )
     check_image(image)
     _check_stream(image, where)
     return image
+
+
+def _defaults(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Optional arrays that are not stored: nobody fires once or is a member of a group, every synapse charges."""
+    n_neurons, n_synapses = len(arrays["threshold"]), len(arrays["target"])
+    lengths = {"once": (n_neurons, 0), "group": (n_neurons, -1), "kind": (n_synapses, 0)}
+    return {
+        name: np.full(length, value, SECTIONS[name]) for name, (length, value) in lengths.items() if name not in arrays
+    }
 
 
 def _header(members: Mapping[str, bytes], where: str) -> dict[str, Any]:

@@ -103,14 +103,23 @@ def _fields(tables: ProcessorTables) -> list[str]:
         return f"{low} .. {high}" + (f" - {-entry['offset']}" if entry["offset"] < 0 else "")
 
     rows = [
-        (f"`{name}`", entry["record"], bounds(entry), entry["sign"], entry["fixed_by"], entry["meaning"])
+        (
+            f"`{name}`",
+            entry["record"],
+            bounds(entry),
+            entry["sign"],
+            _codes(entry.get("needs", ())),
+            entry["fixed_by"],
+            entry["meaning"],
+        )
         for name, entry in tables.field.items()
     ]
     return [
         "## Fields",
         "What the records of neurons, synapses and input hold. Signed by range means: two's complement if the range "
-        "has negative values, else as it is.",
-        _table(("field", "record", "range", "signed", "fixed by", "meaning"), rows),
+        "has negative values, else as it is. A field that needs a parameter has its lowest value, and no bits, where "
+        "none of those it names is set.",
+        _table(("field", "record", "range", "signed", "needs", "fixed by", "meaning"), rows),
     ]
 
 
@@ -154,7 +163,10 @@ def _extensions(tables: ProcessorTables) -> list[str]:
 
 def _image(formats: FormatTables) -> list[str]:
     image = formats.image
-    roles = [(code, f"`{entry['name']}`", entry["meaning"]) for code, entry in enumerate(image["role"])]
+    roles, kinds = (
+        [(code, f"`{entry['name']}`", entry["meaning"]) for code, entry in enumerate(image[name])]
+        for name in ("role", "kind")
+    )
     return [
         "## The image",
         f"Format `{image['format']}`, version {image['version']}: all that crosses from the compiler to the emulator.",
@@ -165,8 +177,9 @@ def _image(formats: FormatTables) -> list[str]:
         _entries(
             "section",
             image["section"],
-            ("dtype", "shape", "unit", "required", "meaning"),
+            ("dtype", "shape", "unit", "required", "extensions", "meaning"),
             shape=lambda shape: f"`[{', '.join(shape)}]`",
+            extensions=" or ".join,
         ),
         "Header:",
         _entries("key", image["header"], ("type", "required", "meaning")),
@@ -174,6 +187,8 @@ def _image(formats: FormatTables) -> list[str]:
         _entries("key", image["layer"], ("type", "meaning")),
         "Roles of neurons:",
         _table(("code", "role", "meaning"), roles),
+        "Kinds of synapses:",
+        _table(("code", "kind", "meaning"), kinds),
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from isa_spec import codec
 from isa_spec.errors import SpecError
 from isa_spec.image import ROLES, LayerRecord, ProcessorImage
+from isa_spec.kinds import KINDS
 from isa_spec.schema import Key, Schema, check_table, check_tables, load_toml, place
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
@@ -28,7 +29,15 @@ _IMAGE: Mapping[str, Schema] = {
     "container": {"member": _TEXT, "meaning": _TEXT},
     "rule": _NAMED,
     "role": _NAMED,
-    "section": {"dtype": _DTYPE, "shape": _TEXTS, "unit": _TEXT, "required": _REQUIRED, "meaning": _TEXT},
+    "kind": _NAMED,
+    "section": {
+        "dtype": _DTYPE,
+        "shape": _TEXTS,
+        "unit": _TEXT,
+        "required": _REQUIRED,
+        "extensions": Key("list", required=False, items=_TEXT),
+        "meaning": _TEXT,
+    },
     "header": {
         "type": _TEXT,
         "field": Key("phrase", required=False),
@@ -94,10 +103,16 @@ def check_image_table(content: Mapping[str, Any], where: str) -> Mapping[str, An
         "codec.py",
     )
     _agree([role["name"] for role in content["role"]], ROLES, f"{where}: role", "ROLES of image.py")
+    _agree([kind["name"] for kind in content["kind"]], KINDS, f"{where}: kind", "KINDS of kinds.py")
     sections, headers = content["section"], content["header"]
     dtypes = {name: np.dtype(dtype).name for name, dtype in codec.SECTIONS.items()}
     found = {name: entry["dtype"] for name, entry in sections.items()}
     _agree(found.items(), dtypes.items(), f"{where}: section", "SECTIONS of codec.py")
+    for name, entry in sections.items():
+        if entry["required"] == ("extensions" in entry):
+            raise SpecError(f"{place(where, f'section.{name}')}: either required, or with extensions; mend one")
+    needed = {name: tuple(entry["extensions"]) for name, entry in sections.items() if not entry["required"]}
+    _agree(needed.items(), codec.OPTIONAL.items(), f"{where}: section, required or not", "OPTIONAL of codec.py")
     stored = {*sections, *(entry.get("field", name) for name, entry in headers.items())} - {""}
     _agree(
         sorted(stored), sorted(_names(ProcessorImage)), f"{where}: section and header", "the fields of ProcessorImage"
@@ -142,7 +157,7 @@ def check_spike_table(content: Mapping[str, Any], where: str) -> Mapping[str, An
 
 
 def _check_all(content: Table, scalars: Schema, tables: Mapping[str, Schema], where: str) -> None:
-    lists = ("container", "role") if "container" in tables else ()
+    lists = ("container", "role", "kind") if "container" in tables else ()
     outer = dict(scalars)
     for name, schema in tables.items():
         outer[name] = Key("list" if name in lists or schema is _NAMED else "table")

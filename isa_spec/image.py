@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from isa_spec.errors import FormatError, ResourceError
+from isa_spec.kinds import check_groups, check_kinds, check_once
+from isa_spec.potentials import check_potentials
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
@@ -58,12 +60,18 @@ class ProcessorImage:
     target : int32[n_synapses]
     weight : int32[n_synapses], potential units
     delay : int32[n_synapses], cycles
-        Synapses are ordered by source, delay, target, weight.
+        Synapses are ordered by source, delay, target, weight, kind.
     inputs, outputs : tuple of Port
     role : uint8[n_neurons]
         Index into `ROLES`.
     layer : int16[n_neurons]
         Index into `layers`.
+    once : uint8[n_neurons]
+        1 for neurons that fire once, until they are cleared.
+    group : int32[n_neurons]
+        Output of the group that each neuron is a member of; -1 for none.
+    kind : uint8[n_synapses]
+        Index into `kinds.KINDS`.
     layers : tuple of LayerRecord
     start : SpikeEvents
         What the host sends once after a reset, to start the clocks.
@@ -89,6 +97,9 @@ class ProcessorImage:
     outputs: tuple[Port, ...]
     role: np.ndarray
     layer: np.ndarray
+    once: np.ndarray
+    group: np.ndarray
+    kind: np.ndarray
     layers: tuple[LayerRecord, ...] = ()
     start: SpikeEvents = field(default_factory=SpikeEvents.none)
     encoding: Mapping[str, Any] | None = None
@@ -155,6 +166,10 @@ def build_image(
     delay: Any,
     inputs: Sequence[Port],
     outputs: Sequence[Port],
+    *,
+    once: Any = None,
+    group: Any = None,
+    kind: Any = None,
     **more: Any,
 ) -> ProcessorImage:
     """Checked image with its synapses in canonical order.
@@ -167,6 +182,11 @@ def build_image(
     weight : int[n_synapses], potential units
     delay : int[n_synapses], cycles
     inputs, outputs : sequence of Port
+    once : bool[n_neurons], optional
+    group : int[n_neurons], optional
+        As in `ProcessorImage`; by default nobody fires once or is a member of a group.
+    kind : int[n_synapses], optional
+        Index into `kinds.KINDS`; by default all synapses charge.
     **more
         Any other field of `ProcessorImage`; `role` and `layer` default to units of one nameless layer.
 
@@ -187,7 +207,12 @@ def build_image(
     check_range(spec, "threshold", theta)
     check_range(spec, "weight", w)
     _check_delays(spec, d)
-    order = np.lexsort((w, post, d, pre))
+    one, output = _chosen("once", once, n_neurons, 0), _chosen("group", group, n_neurons, -1)
+    k = _chosen("kind", kind, len(w), 0)
+    check_kinds(spec, k, w)
+    check_once(spec, one, n_neurons)
+    check_groups(spec, output, n_neurons)
+    order = np.lexsort((k, w, post, d, pre))
     row_start = np.zeros(n_neurons + 1, np.int64)
     np.cumsum(np.bincount(pre, minlength=n_neurons), out=row_start[1:])
     image = ProcessorImage(
@@ -201,10 +226,21 @@ def build_image(
         outputs=tuple(outputs),
         role=np.asarray(more.pop("role", np.full(n_neurons, ROLES.index("unit"))), np.uint8),
         layer=np.asarray(more.pop("layer", np.zeros(n_neurons)), np.int16),
+        once=one.astype(np.uint8),
+        group=output.astype(np.int32),
+        kind=k[order].astype(np.uint8),
         **more,
     )
     check_image(image)
     return image
+
+
+def _chosen(name: str, values: Any, length: int, default: int) -> np.ndarray:
+    """Values of an optional array, or its default everywhere; a flag is 0 or 1."""
+    if values is None:
+        return np.full(length, default, np.int64)
+    array = np.asarray(values)
+    return _integers(name, array.astype(np.uint8) if array.dtype == bool else array)
 
 
 def _integers(name: str, values: Any) -> np.ndarray:
@@ -292,6 +328,9 @@ def check_image(image: ProcessorImage) -> None:
     check_range(spec, "threshold", image.threshold)
     check_range(spec, "weight", image.weight)
     _check_delays(spec, image.delay)
+    check_kinds(spec, image.kind, image.weight)
+    check_once(spec, image.once, n_neurons)
+    check_groups(spec, image.group, n_neurons)
     for limit, used in (("max_neurons", n_neurons), ("max_synapses", n_synapses)):
         allowed = getattr(spec, limit)
         if allowed is not None and used > allowed:
@@ -331,74 +370,18 @@ def _check_fans(image: ProcessorImage) -> None:
             raise ResourceError(found + remedy, limit=limit, used=used, allowed=allowed)
 
 
-def synaptic_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
-    """Least and most charge that synapses can deliver to each neuron in one cycle: int64[n_neurons], twice."""
-    least, most = np.zeros((2, image.n_neurons), np.int64)
-    np.add.at(least, image.target, np.minimum(image.weight, 0).astype(np.int64))
-    np.add.at(most, image.target, np.maximum(image.weight, 0).astype(np.int64))
-    return least, most
-
-
-def charge_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
-    """Least and most charge that can reach each neuron in one cycle, input and all: int64[n_neurons], twice."""
-    least, most = synaptic_range(image)
-    for port in image.inputs:
-        least[port.neuron] += min(image.spec.input_min, 0)
-        most[port.neuron] += max(image.spec.input_max, 0)
-    return least, most
-
-
-def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest sum each neuron can hold inside a cycle, from one resting range to the next comparison.
-
-    Returns
-    -------
-    lowest, highest : int64[n_neurons], potential units
-        For one cycle only where there is no end: `lowest` without floor or leak, `highest` with reset by subtraction.
-
-    Source: ours; resting potentials lie in floor .. threshold - 1 (0 is always possible), and where potentials leak
-    every cycle starts from 0.
-    """
-    least, most = charge_range(image)
-    if image.spec.leak == "all":
-        return least, most
-    return (image.spec.potential_floor or 0) + least, np.maximum(image.threshold.astype(np.int64) - 1, 0) + most
-
-
-def signed_bits(lowest: int, highest: int) -> int:
-    """Smallest two's complement width that holds ``lowest .. highest``, 0 among them."""
-    return max(~min(lowest, 0), highest).bit_length() + 1
-
-
-def check_potentials(image: ProcessorImage) -> None:
-    """Prove that the processor's adder holds every reachable sum.
-
-    Raises
-    ------
-    ResourceError
-        With the neuron whose sum needs more than `potential_bits`.
-    """
-    lowest, highest = potential_bounds(image)
-    room = 2 ** (image.spec.potential_bits - 1)
-    wrong = np.flatnonzero((lowest < -room) | (highest >= room))
-    if len(wrong):
-        neuron = wrong[0]
-        needed = signed_bits(int(lowest[neuron]), int(highest[neuron]))
-        raise ResourceError(
-            f"neuron {neuron} can reach {lowest[neuron]}..{highest[neuron]}, which needs {needed} bits, "
-            f"allowed {image.spec.potential_bits} (potential_bits of profile {image.spec.name}); "
-            "use smaller weights, or a profile with a wider potential",
-            limit="potential_bits",
-            used=needed,
-            allowed=image.spec.potential_bits,
-        )
-
-
 def graph_digest(image: ProcessorImage) -> str:
     """SHA-256 of what decides an image's behaviour: processor, graph, ports and start events."""
     digest = hashlib.sha256(image.spec.digest.encode())
     for array in (image.threshold, image.row_start, image.target, image.weight, image.delay):
         digest.update(array.tobytes())
+    for used, array in (
+        (image.spec.one_shot, image.once),
+        (image.spec.pooling_groups, image.group),
+        (image.spec.slope_synapses or image.spec.clear_synapses, image.kind),
+    ):
+        if used:
+            digest.update(array.tobytes())
     for ports in (image.inputs, image.outputs):
         digest.update(repr([(port.name, port.neuron) for port in ports]).encode())
     for array in (image.start.cycle, image.start.port, image.start.value):

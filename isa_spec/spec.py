@@ -51,6 +51,12 @@ class ProcessorSpec:
         ``none``, or ``all``: potentials do not outlive their cycle.
     reset : str
         ``zero``, or ``subtract``: a neuron that fired keeps what it had above its threshold.
+    one_shot : bool
+        Whether neurons may be spent by a spike.
+    clear_synapses, slope_synapses : bool
+        Whether synapses may clear their target, or change its slope.
+    pooling_groups : bool
+        Whether neurons may form groups.
 
     Source: isa_spec/processor.toml, `parameter`.
     """
@@ -74,6 +80,10 @@ class ProcessorSpec:
     max_fan_out: int | None = None
     leak: str = "none"
     reset: str = "zero"
+    one_shot: bool = False
+    clear_synapses: bool = False
+    slope_synapses: bool = False
+    pooling_groups: bool = False
 
     def __post_init__(self) -> None:
         check_parameters(self.to_dict(), f"profile '{self.name}'")
@@ -168,6 +178,11 @@ def check_parameters(entry: Mapping[str, Any], where: str) -> None:
         raise SpecError(
             f"{place(where, 'potential_bits')} = {bits}, allowed: {widest} without a potential_floor, "
             "for nothing bounds the potential from below; set a floor, or let potentials leak"
+        )
+    if floor is None and entry["leak"] == "none" and entry["slope_synapses"]:
+        raise SpecError(
+            f"{place(where, 'slope_synapses')} = True, allowed: False without a potential_floor, for nothing bounds "
+            "from below what a slope adds up to; set a floor, or let potentials leak"
         )
     lowest, highest = floor or 0, max(entry["threshold_max"] - 1, 0)
     room = 1 << (bits - 1)
@@ -293,6 +308,8 @@ def field_range(spec: ProcessorSpec, name: str) -> tuple[int, int | None]:
         Key of a `field` table.
     """
     entry = processor_tables().field[name]
+    if "needs" in entry and not any(getattr(spec, parameter) for parameter in entry["needs"]):
+        return entry["low"], entry["low"]
     low, high = (getattr(spec, end) if isinstance(end, str) else end for end in (entry["low"], entry["high"]))
     return low, None if high is None else high + entry["offset"]
 

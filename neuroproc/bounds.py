@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa_spec.errors import EmulationError
-from isa_spec.image import ProcessorImage, charge_range
+from isa_spec.image import ProcessorImage
+from isa_spec.potentials import charge_range
 
 LOWEST = -(2**62)
 """Potentials below this could wrap in 64 bits; a run that might get there is refused."""

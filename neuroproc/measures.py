@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from isa_spec.image import ROLES, ProcessorImage, potential_bounds, signed_bits
+from isa_spec.image import ROLES, ProcessorImage
+from isa_spec.potentials import potential_bounds, signed_bits
 from neuroproc.bounds import rising
 
 

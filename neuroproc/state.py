@@ -11,7 +11,8 @@ import numpy as np
 from isa_spec.arrays import decode_npz, encode_npz
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.files import read_bytes, write_atomically
-from isa_spec.image import ProcessorImage, charge_range, synaptic_range
+from isa_spec.image import ProcessorImage
+from isa_spec.potentials import charge_range, synaptic_range
 from isa_spec.spikes import SpikeEvents
 from neuroproc.bounds import endless_rise, falls_without_end, rising, steepest_fall
 

@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 
 from isa_spec.errors import EmulationError
-from isa_spec.image import ProcessorImage, potential_bounds, synaptic_range
+from isa_spec.image import ProcessorImage
+from isa_spec.potentials import potential_bounds, synaptic_range
 from neuroproc.bounds import falls_without_end, rising
 from neuroproc.kernels.cache import keep_kernels
 from neuroproc.state import tracks_touch

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isa_spec.image import ProcessorImage, potential_bounds, synaptic_range
+from isa_spec.image import ProcessorImage
+from isa_spec.potentials import potential_bounds, synaptic_range
 from neuroproc.bounds import falls_without_end, rising
 from neuroproc.kernels.memory import Number, zeros
 from neuroproc.kernels.order import number_neurons

@@ -4,6 +4,7 @@ import io
 import json
 import random
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,8 +128,21 @@ def test_a_header_without_a_key(case, capsys, data, key):
     refused(call(capsys, "count", case.image), "tiny.npi")
 
 
+@pytest.fixture
+def extended():
+    """Bytes of an image with every optional section."""
+    spec = neuroproc.load_profile("np16-temporal")
+    spec = replace(spec, name="all", pooling_groups=True)
+    port = neuroproc.Port("a", 0)
+    arrays = {"once": [1, 0, 0], "group": [2, 2, -1], "kind": [1, 2]}
+    return encode_image(
+        neuroproc.build_image(spec, [1, 2, 3], [0, 1], [1, 0], [1, 1], [3, 4], [port], [port], **arrays), "test"
+    )
+
+
 @pytest.mark.parametrize("name", sorted(codec.SECTIONS))
-def test_an_image_without_a_section(case, capsys, data, name):
+def test_an_image_without_a_section(case, capsys, data, extended, name):
+    data = extended if name in codec.OPTIONAL else data
     members = members_of(data)
     del members[f"{name}.npy"]
     case.image.write_bytes(sealed(members))
@@ -142,8 +156,9 @@ def array_bytes(array):
 
 
 @pytest.mark.parametrize("name", sorted(codec.SECTIONS))
-def test_sections_that_are_wrong_but_sealed(case, capsys, data, name):
+def test_sections_that_are_wrong_but_sealed(case, capsys, data, extended, name):
     """Another type, another shape, one entry less, Python objects, a value from nowhere."""
+    data = extended if name in codec.OPTIONAL else data
     members = members_of(data)
     array = np.lib.format.read_array(io.BytesIO(members[f"{name}.npy"]))
     far = array.copy()
@@ -155,6 +170,22 @@ def test_sections_that_are_wrong_but_sealed(case, capsys, data, name):
         result = call(capsys, "count", case.image)
         assert result.status in (3, 4)
         refused(result, status=result.status)
+
+
+@pytest.mark.parametrize("name", sorted(codec.OPTIONAL))
+def test_a_section_of_an_extension_that_the_image_lacks_says_nothing(data, extended, name):
+    members = members_of(data)
+    assert f"{name}.npy" not in members
+    more = sealed({**members, f"{name}.npy": members_of(extended)[f"{name}.npy"]})
+    assert damaged(data, more) == data
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flipped_bit_in_an_image_with_extensions(extended, bit):
+    for place in range(bit, len(extended), 8):
+        content = bytearray(extended)
+        content[place] ^= 1 << bit
+        assert damaged(extended, bytes(content)) in (None, encode_image(decode_image(extended, "a"), "neuroproc 0.1.0"))
 
 
 ODD = [None, True, 0, -1, 1, 3.5, 10**6, 2**70, "", "x", [], [[]], [1], [["a", 1]], {}, {"a": 1}, {"kind": []}]

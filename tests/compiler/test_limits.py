@@ -16,7 +16,8 @@ from compiler.passes.one_per_pair import Line, one_per_pair
 from compiler.plan import FoldPlan
 from compiler.schedule import make_schedule
 from isa_spec.errors import ResourceError
-from isa_spec.image import ROLES, signed_bits
+from isa_spec.image import ROLES
+from isa_spec.potentials import signed_bits
 from isa_spec.spec import load_profile
 
 BINARY, SPIKES = {"kind": "binary", "threshold": 1}, {"kind": "spikes"}

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from isa_spec.codec import encode_image
 from isa_spec.formats import format_tables
 from isa_spec.image import ROLES, Port, build_image
+from isa_spec.kinds import KINDS
 from isa_spec.spec import load_profile
 from isa_spec.stream import StreamContract
+from isa_spec.tables import processor_tables
 
 CONTRACTS = [
     StreamContract(1, 1, 1, 1, 1, 0, 1, 1, 1, 1),
@@ -44,9 +47,11 @@ def test_stream_rules_are_those_of_the_code(contract):
 
 @pytest.fixture(scope="module")
 def members():
-    image = build_image(
-        load_profile("np8"), [1, 2], [0, 0], [1, 1], [1, 1], [2, 1], [Port("a", 0)], [Port("b", 1)]
-    )  # fmt: skip
+    return members_of(load_profile("np8"))
+
+
+def members_of(spec):
+    image = build_image(spec, [1, 2], [0, 0], [1, 1], [1, 1], [2, 1], [Port("a", 0)], [Port("b", 1)])
     with zipfile.ZipFile(io.BytesIO(encode_image(image, "test"))) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -58,11 +63,24 @@ def test_an_image_has_the_members_of_the_table(members):
     assert set(members) == sections | fixed
 
 
+@pytest.mark.parametrize("name", processor_tables().extension)
+def test_an_image_has_the_optional_sections_of_its_extensions(members, name):
+    extension = processor_tables().extension[name]
+    spec = replace(load_profile("np8"), **{extension["parameter"]: extension["value"]})
+    sections = format_tables().image["section"].items()
+    more = {f"{section}.npy" for section, entry in sections if name in entry.get("extensions", ())}
+    assert set(members_of(spec)) - set(members) == more
+    for section, entry in sections:
+        assert entry["required"] == ("extensions" not in entry)
+        assert set(entry.get("extensions", ())) <= set(processor_tables().extension), section
+
+
 def test_a_header_has_the_keys_of_the_table(members):
     assert set(json.loads(members["header.json"])) == set(format_tables().image["header"])
 
 
-def test_sections_have_the_type_and_shape_of_the_table(members):
+def test_sections_have_the_type_and_shape_of_the_table():
+    members = members_of(load_profile("np16-temporal")) | members_of(load_profile("np16-pool"))
     symbols = {"n_neurons": 2, "n_neurons + 1": 3, "n_synapses": 2, "n_events": 0, "3": 3}
     for name, entry in format_tables().image["section"].items():
         array = np.load(io.BytesIO(members[f"{name}.npy"]), allow_pickle=False)
@@ -72,3 +90,4 @@ def test_sections_have_the_type_and_shape_of_the_table(members):
 
 def test_role_codes_are_places_in_the_list():
     assert [role["name"] for role in format_tables().image["role"]] == list(ROLES)
+    assert [kind["name"] for kind in format_tables().image["kind"]] == list(KINDS)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from isa_spec.errors import ResourceError, SpecError
-from isa_spec.image import Port, build_image, potential_bounds
+from isa_spec.image import Port, build_image
+from isa_spec.potentials import potential_bounds
 from isa_spec.schema import load_toml
 from isa_spec.spec import (
     PROFILES,
@@ -24,7 +25,8 @@ from isa_spec.tables import processor_tables
 
 def test_shipped_profiles():
     names = (
-        "np8", "np16", "np16-leak", "np16-subtract", "research",
+        "np8", "np16", "np16-deep", "np16-leak", "np16-pool", "np16-subtract", "np16-subtract-pool", "np16-temporal",
+        "research",
         "risp1", "risp1+", "risp7", "risp15+", "risp127", "risp255+",
     )  # fmt: skip
     assert profile_names() == names
@@ -159,8 +161,9 @@ def test_np16_holds_the_fan_in_that_it_promises():
         star(spec, 65536)
 
 
-def test_np16_subtract_holds_the_fan_in_that_it_promises_and_leaves_its_floor_by_one_weight():
-    spec = load_profile("np16-subtract")
+@pytest.mark.parametrize("name", ["np16-subtract", "np16-deep"])
+def test_np16_with_a_floor_holds_the_fan_in_that_it_promises_and_leaves_its_floor_by_one_weight(name):
+    spec = load_profile(name)
     assert "65534 synapses" in spec.description
     star(spec, 65534)
     with pytest.raises(ResourceError, match="potential_bits"):
@@ -188,6 +191,11 @@ CONTRADICTIONS = [
     ({"reset": "half"}, "reset"),
     ({"reset": None}, "reset"),
     ({"reset": "subtract", "evaluation": "on-delivery", "threshold_min": 0}, "threshold_min"),
+    ({"one_shot": 1}, "one_shot"),
+    ({"clear_synapses": "yes"}, "clear_synapses"),
+    ({"slope_synapses": None}, "slope_synapses"),
+    ({"pooling_groups": 2}, "pooling_groups"),
+    ({"slope_synapses": True, "potential_floor": None, "potential_bits": 64}, "slope_synapses"),
     ({"max_delay": 0}, "max_delay"),
     ({"max_delay": -1}, "max_delay"),
     ({"max_delay": "unlimited"}, "max_delay"),
@@ -338,6 +346,43 @@ def test_a_subtracting_processor():
     assert load_profile("np16-subtract").extensions == ("reset-subtract",)
     spec = replace(load_profile("np8"), leak="all", evaluation="on-delivery", reset="subtract")
     assert spec.extensions == ("on-delivery", "leak", "reset-subtract")
+
+
+NEEDS = {
+    "np16-deep": (),
+    "np16-temporal": ("one-shot", "clear-synapse", "slope-synapse"),
+    "np16-pool": ("pooling-group",),
+    "np16-subtract-pool": ("reset-subtract", "pooling-group"),
+}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_profiles_for_other_codes_need_what_they_say(name):
+    spec = load_profile(name)
+    assert spec.extensions == NEEDS[name]
+    switches = ("one_shot", "clear_synapses", "slope_synapses", "pooling_groups")
+    entry = spec.to_dict()
+    assert [key for key in switches if entry.get(key)] == [key for key in switches if getattr(spec, key)]
+    plain = replace(spec, **dict.fromkeys(switches, False))
+    assert not set(switches) & set(plain.to_dict())
+    assert (plain.digest == spec.digest) == (not set(NEEDS[name]) - {"reset-subtract"})
+
+
+@pytest.mark.parametrize(
+    ("change", "widths"),
+    [
+        ({}, (0, 0, 0)),
+        ({"one_shot": True}, (1, 0, 0)),
+        ({"pooling_groups": True, "max_neurons": 256}, (0, 9, 0)),
+        ({"pooling_groups": True}, (0, None, 0)),
+        ({"slope_synapses": True}, (0, 0, 2)),
+        ({"clear_synapses": True}, (0, 0, 2)),
+    ],
+)
+def test_fields_of_extensions_take_no_bits_without_them(change, widths):
+    spec = replace(load_profile("np8"), **change)
+    assert tuple(field_width(spec, name) for name in ("once", "group", "kind")) == widths
+    assert (state_width(spec, "slope"), state_width(spec, "spent")) == (16, 1)
 
 
 def test_the_digest_does_not_move_between_releases():
