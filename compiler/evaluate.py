@@ -49,7 +49,7 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
         if threshold is None:
             values[layer.name] = sums
         elif network.rate:
-            values[layer.name] = _integrated(network, sums, threshold, scale)[0]
+            values[layer.name] = _integrated(network, sums, threshold, scale, network.latches(layer))[0]
         else:
             values[layer.name] = _fires(sums, scaled(threshold, scale))
     if not network.rate:
@@ -65,7 +65,7 @@ def final_potentials(network: LayeredNetwork, decisions: dict[str, np.ndarray]) 
     Parameters
     ----------
     network : LayeredNetwork
-        Rate-coded.
+        Of several steps.
     decisions : dict
         From `evaluate`.
     """
@@ -77,7 +77,7 @@ def final_potentials(network: LayeredNetwork, decisions: dict[str, np.ndarray]) 
     if (threshold := getattr(layer, "threshold", None)) is None:
         # The maximum of spikes is not gathered.
         return np.zeros((len(decisions[INPUT]), int(np.prod(sums.shape[1:]))), np.int64)
-    potential = _integrated(network, sums, threshold, scale)[1]
+    potential = _integrated(network, sums, threshold, scale, network.latches(layer))[1]
     return potential.reshape(len(potential), -1)
 
 
@@ -100,7 +100,7 @@ def _scaled_sums(layer: Layer, values: dict[str, np.ndarray], times: dict[str, i
 
 
 def _integrated(
-    network: LayeredNetwork, sums: np.ndarray, threshold: np.ndarray, scale: int
+    network: LayeredNetwork, sums: np.ndarray, threshold: np.ndarray, scale: int, latched: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Spikes of units that add up their sums over the steps of a frame, and what they hold after the last.
 
@@ -111,6 +111,8 @@ def _integrated(
     threshold : int64[C], potential units
     scale : int
         How many times too large the sums are.
+    latched : bool
+        Whether a unit that has fired fires in every later step.
     """
     by_step = sums.reshape(-1, network.steps, *sums.shape[1:])
     limit = scaled(threshold, scale)[:, None, None]
@@ -119,6 +121,8 @@ def _integrated(
     for step in range(network.steps):
         potential += by_step[:, step]
         fires = potential >= limit
+        if latched and step:
+            fires |= fired[:, step - 1] > 0
         fired[:, step] = fires
         rest = potential if network.floor is None else np.maximum(potential, network.floor * scale)
         potential = np.where(fires, potential - limit if network.reset == "subtract" else 0, rest)

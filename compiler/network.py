@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from compiler.layers import Concat, Dense, Flatten, Layer, Pool2d, Shape
-from isa_spec.coding import check_encoding, is_rate, spike_levels
+from isa_spec.coding import check_encoding, is_latency, is_rate, spike_levels
 from isa_spec.decoding import check_decode, needs_steps
 from isa_spec.errors import NetworkError
 
@@ -31,7 +31,9 @@ class LayeredNetwork:
 
     With an encoding that has steps a frame is shown for several of them, and in each every layer is evaluated: a unit
     adds up what its spikes bring, from step to step and from 0 at the frame's begin, fires in a step in which the sum
-    reaches its threshold, and is then reset. Such a network is called rate-coded. With any other, it decides once.
+    reaches its threshold, and is then reset. Such a network is called rate-coded. With ``latency`` it is latched
+    besides: a unit that has fired fires in every later step of the frame, whatever comes, so its train tells one time;
+    only the units that answer are not. With any other encoding, a unit decides once.
 
     Parameters
     ----------
@@ -45,12 +47,13 @@ class LayeredNetwork:
     reset : str
         One of `RESETS`; other than ``zero`` only with rates.
     floor : int or None, potential units
-        To which a unit that does not fire is raised after each step; None: its potential may fall. Only with rates.
+        To which a unit that does not fire is raised after each step; None: its potential may fall. Only with steps.
 
     Raises
     ------
     NetworkError
-        If names clash, a source is unknown, shapes do not fit, or a rate-coded unit would fire without a cause.
+        If names clash, a source is unknown, shapes do not fit, a unit of several steps would fire without a cause, or a
+        latched network has what a single time cannot tell.
     """
 
     name: str
@@ -69,6 +72,8 @@ class LayeredNetwork:
         c, h, w = shapes[self.answering.name]
         object.__setattr__(self, "encoding", check_encoding(self.encoding, f"network '{self.name}', input"))
         object.__setattr__(self, "decode", check_decode(self.decode, c * h * w, f"network '{self.name}', output"))
+        if self.latched:
+            self._check_latched()
         self._check_steps()
 
     def _check_steps(self) -> None:
@@ -94,8 +99,8 @@ class LayeredNetwork:
             if threshold is not None and threshold.min() < 1:
                 unit = int(threshold.argmin())
                 raise NetworkError(
-                    f"layer '{layer.name}', threshold[{unit}] = {threshold[unit]}, allowed 1 and above: in a "
-                    "rate-coded network such a unit would fire in every step"
+                    f"layer '{layer.name}', threshold[{unit}] = {threshold[unit]}, allowed 1 and above: with the "
+                    f"encoding '{self.encoding['kind']}' such a unit would fire in every step"
                 )
             if layer.kind == "maxpool2d" and self.reset == "subtract":
                 raise NetworkError(
@@ -103,10 +108,34 @@ class LayeredNetwork:
                     "use sumpool2d or avgpool2d with a threshold, or reset 'zero'"
                 )
 
+    def _check_latched(self) -> None:
+        """Refuse what says nothing where every train tells one time."""
+        if self.reset != "zero":
+            raise NetworkError(
+                f"network '{self.name}': reset = {self.reset!r}, allowed with the encoding 'latency': zero (a unit "
+                "that has fired fires to the end of the frame, and keeps nothing); leave it out, or use the encoding "
+                "'rate'"
+            )
+        for layer in self.layers:
+            if isinstance(layer, Pool2d) and layer.threshold is not None:
+                raise NetworkError(
+                    f"layer '{layer.name}': a {layer.kind} with thresholds, but with the encoding 'latency' a train "
+                    "tells a time, and a sum of such trains is no mean of times; use maxpool2d, the earliest of them"
+                )
+
     @property
     def rate(self) -> bool:
         """Whether a frame is shown for several steps."""
         return is_rate(self.encoding)
+
+    @property
+    def latched(self) -> bool:
+        """Whether a unit that has fired fires to the end of the frame, those that answer aside."""
+        return is_latency(self.encoding)
+
+    def latches(self, layer: Layer) -> bool:
+        """Whether a layer's units are latched: those of all layers that integrate, but the answering one."""
+        return self.latched and getattr(layer, "threshold", None) is not None and layer is not self.answering
 
     @property
     def steps(self) -> int:

@@ -46,6 +46,8 @@ def check_rate(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> 
     """
     if not network.rate:
         return
+    if network.latched:
+        raise ScheduleError(f"network '{network.name}' is latched (encoding 'latency'), and cannot be folded")
     needs = {"reset": network.reset, "leak": "none"}
     for key in needs:
         if getattr(spec, key) != needs[key]:

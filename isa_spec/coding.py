@@ -13,15 +13,16 @@ from isa_spec.errors import FormatError
 MAX_BITS = 16
 """Most bit planes of a channel."""
 MAX_LEVELS = 255
-"""Most spikes that count a value, and most steps of a rate code."""
+"""Most spikes that count a value, and most steps of a frame."""
 MAX_RATE = 2**31 - 1
-"""Largest value of which a rate code can speak in every step."""
+"""Largest value of which a rate code can speak in every step, and a latency code in the first."""
 _ENCODINGS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "binary": (frozenset(), frozenset({"threshold", "steps"})),
     "bitplanes": (frozenset({"bits"}), frozenset({"steps"})),
     "count": (frozenset({"levels"}), frozenset()),
     "thermometer": (frozenset({"thresholds"}), frozenset({"steps"})),
     "rate": (frozenset({"steps"}), frozenset({"levels", "source", "seed"})),
+    "latency": (frozenset({"steps"}), frozenset({"levels"})),
 }
 """Required and optional keys of each encoding, beside its kind."""
 RATE_SOURCES = ("bernoulli", "even")
@@ -46,8 +47,8 @@ def check_encoding(entry: Any, where: str) -> dict[str, Any]:
         state, key = ("missing", min(missing)) if missing else ("unknown", min(unknown))
         allowed = ", ".join(["kind", *sorted(required | optional)])
         raise FormatError(f"{where}: {state} key '{key}', encoding '{kind}' has {allowed}")
-    if kind == "rate":
-        return _check_rate(encoding, where)
+    if kind in ("rate", "latency"):
+        return _check_steps(encoding, where)
     checked = _check_planes(encoding, where)
     if "steps" in encoding:
         checked["steps"] = _integer(encoding["steps"], 1, MAX_LEVELS, f"{where}: steps")
@@ -77,18 +78,20 @@ def _integer(value: Any, least: int, most: int, what: str) -> int:
     return value
 
 
-def _check_rate(encoding: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _check_steps(encoding: Mapping[str, Any], where: str) -> dict[str, Any]:
+    checked = {
+        "kind": encoding["kind"],
+        "steps": _integer(encoding["steps"], 1, MAX_LEVELS, f"{where}: steps"),
+        "levels": _integer(encoding.get("levels", 255), 1, MAX_RATE, f"{where}: levels"),
+    }
+    if encoding["kind"] == "latency":
+        return checked
     source = encoding.get("source", "bernoulli")
     if source not in RATE_SOURCES:
         raise FormatError(f"{where}: source = {source!r}, allowed: {', '.join(RATE_SOURCES)}")
     if source == "even" and "seed" in encoding:
         raise FormatError(f"{where}: key 'seed', but source 'even' has no chance in it; leave it out")
-    checked = {
-        "kind": "rate",
-        "steps": _integer(encoding["steps"], 1, MAX_LEVELS, f"{where}: steps"),
-        "levels": _integer(encoding.get("levels", 255), 1, MAX_RATE, f"{where}: levels"),
-        "source": source,
-    }
+    checked["source"] = source
     if source == "bernoulli":
         checked["seed"] = _integer(encoding.get("seed", 0), 0, 2**63 - 1, f"{where}: seed")
     return checked
@@ -119,6 +122,17 @@ def is_rate(encoding: Mapping[str, Any]) -> bool:
         As `check_encoding` returns it.
     """
     return "steps" in encoding
+
+
+def is_latency(encoding: Mapping[str, Any]) -> bool:
+    """Whether a value is told by when it is first heard, and is heard in every step from then on.
+
+    Parameters
+    ----------
+    encoding : dict
+        As `check_encoding` returns it.
+    """
+    return bool(encoding["kind"] == "latency")
 
 
 def spike_levels(encoding: Mapping[str, Any]) -> int:
@@ -160,9 +174,9 @@ def check_frames(encoding: Mapping[str, Any], frames: np.ndarray) -> None:
         If a value is beyond what the encoding can tell, or is no integer.
     """
     kind = encoding["kind"]
-    if kind not in ("bitplanes", "count", "rate"):
+    if kind not in ("bitplanes", "count", "rate", "latency"):
         return
-    highest = encoding["levels"] if kind == "rate" else largest_value(encoding)
+    highest = encoding["levels"] if kind in ("rate", "latency") else largest_value(encoding)
     if frames.dtype.kind not in "iub":
         raise FormatError(f"frames of {frames.dtype}, allowed: integers; scale and round them before, as you mean it")
     wrong = np.argwhere((frames < 0) | (frames > highest))

@@ -9,10 +9,12 @@ import numpy as np
 
 from isa_spec.errors import FormatError
 
-DECISIONS: Mapping[str, tuple[str, ...]] = {"by": ("count", "first", "potential"), "ties": ("lowest", "potential")}
-"""How argmax tells classes apart: by most spikes, the first one or potential, on a tie by number or potential.
-
-Defaults first.
+DECISIONS: Mapping[str, tuple[str, ...]] = {
+    "by": ("count", "first", "potential"),
+    "ties": ("lowest", "potential", "next"),
+}
+"""How argmax tells classes apart: by most spikes, the first one or potential; on a tie by number, by potential, or by
+the first spike that one has and another has not, then by potential. Defaults first.
 """
 _KEYS: Mapping[str, frozenset[str]] = {
     "spikes": frozenset({"kind"}),
@@ -86,7 +88,7 @@ def needs_potentials(decode: Mapping[str, Any]) -> bool:
     decode : dict
         As `check_decode` returns it.
     """
-    return "potential" in (decode.get("by"), decode.get("ties"))
+    return decode.get("by") == "potential" or decode.get("ties") in ("potential", "next")
 
 
 def needs_steps(decode: Mapping[str, Any]) -> bool:
@@ -129,11 +131,24 @@ def to_classes(decode: Mapping[str, Any], trains: np.ndarray, potential: np.ndar
     if decode.get("by") == "potential":
         return np.argmax(charge, axis=1)
     by_class = trains.reshape(n_frames, n_steps, decode["classes"], n_outputs // decode["classes"])
+    fires = by_class.max(axis=3) > 0
     if decode.get("by") == "first":
-        fires = by_class.max(axis=3)
         # Silent to the end is later than any step.
-        score = -np.where(fires.max(axis=1) > 0, fires.argmax(axis=1), n_steps)
+        score = -np.where(fires.any(axis=1), fires.argmax(axis=1), n_steps)
     else:
         score = by_class.sum(axis=(1, 3), dtype=np.int64)
     best = score == score.max(axis=1, keepdims=True)
+    if decode.get("ties") == "next":
+        best = _first_to_speak(fires, best)
     return np.argmax(np.where(best, charge, np.iinfo(np.int64).min), axis=1)
+
+
+def _first_to_speak(fires: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Of some classes those whose trains come first: bool[n_frames, classes].
+
+    Trains are compared step by step: where some fire and others do not, those that fire remain.
+    """
+    for step in range(fires.shape[1]):
+        speak = among & fires[:, step]
+        among = np.where(speak.any(axis=1, keepdims=True), speak, among)
+    return among

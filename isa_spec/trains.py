@@ -50,6 +50,34 @@ def rate_trains(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
     return trains
 
 
+def latency_trains(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
+    """Spikes of a latency code: the larger a value, the earlier it is first heard; then it is heard to the end.
+
+    A value of v is first heard in step ``(levels - v) * steps div levels``, counted from 0: the largest in the first
+    step, and 0 never.
+
+    Parameters
+    ----------
+    encoding : dict
+        Of kind ``latency``, as `check_encoding` returns it.
+    frames : int[n_frames, C, H, W]
+
+    Returns
+    -------
+    uint8[n_frames, steps, C, H, W]
+
+    Raises
+    ------
+    FormatError
+        If a value is no integer in 0 .. levels.
+    """
+    frames = np.asarray(frames)
+    check_frames(encoding, frames)
+    steps, levels = encoding["steps"], encoding["levels"]
+    first = (levels - frames.astype(np.int64)[:, None]) * steps // levels
+    return (np.arange(steps).reshape(-1, 1, 1, 1) >= first).astype(np.uint8)
+
+
 def spike_trains(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
     """Spikes of every plane in each cycle in which its slot may have one.
 
@@ -70,8 +98,11 @@ def spike_trains(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
     FormatError
         If a value is beyond what the encoding can tell.
     """
-    if encoding["kind"] == "rate":
-        return rate_trains(encoding, frames)
+    match encoding["kind"]:
+        case "rate":
+            return rate_trains(encoding, frames)
+        case "latency":
+            return latency_trains(encoding, frames)
     planes = to_planes(encoding, frames)[:, None]
     if is_rate(encoding):
         return np.repeat(planes, encoding["steps"], axis=1)
@@ -98,6 +129,9 @@ def step_values(encoding: Mapping[str, Any], frames: np.ndarray) -> np.ndarray:
     FormatError
         If a value is beyond what the encoding can tell.
     """
-    if encoding["kind"] == "rate":
-        return rate_trains(encoding, frames)
+    match encoding["kind"]:
+        case "rate":
+            return rate_trains(encoding, frames)
+        case "latency":
+            return latency_trains(encoding, frames)
     return to_values(encoding, frames)[:, None]

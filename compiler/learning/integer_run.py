@@ -84,27 +84,30 @@ def _run(network: LayeredNetwork, values: jax.Array) -> tuple[jax.Array, jax.Arr
         x = _sums(layer, x)
         if isinstance(layer, Conv2d | Dense | Pool2d) and layer.threshold is not None:
             drive = x.reshape(-1, n_frames, *x.shape[1:])
-            fired, left = _integrated(
-                network, layer.threshold, jnp.broadcast_to(drive, (network.steps, *drive.shape[1:]))
-            )
+            shown = jnp.broadcast_to(drive, (network.steps, *drive.shape[1:]))
+            fired, left = _integrated(network, layer.threshold, network.latches(layer), shown)
             x = fired.reshape(-1, *x.shape[1:])
     trains = x.reshape(-1, n_frames, int(np.prod(x.shape[1:])))
     return jnp.broadcast_to(trains, (network.steps, *trains.shape[1:])) > 0, left.reshape(n_frames, -1)
 
 
-def _integrated(network: LayeredNetwork, threshold: np.ndarray, sums: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _integrated(
+    network: LayeredNetwork, threshold: np.ndarray, latched: bool, sums: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Spikes of units to which each step brings its sums, int32[T, B, C, H, W], and their last potentials."""
     # Beyond what can be reached a threshold says always or never.
     level = jnp.asarray(np.clip(threshold, -EXACT_POTENTIAL, EXACT_POTENTIAL), jnp.int32).reshape(-1, 1, 1)
 
-    def step(v: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def step(state: tuple[jax.Array, jax.Array], z: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        v, before = state
         v = v + z
-        fires = v >= level
+        fires = (v >= level) | (before & latched)
         reset = v - level if network.reset == "subtract" else jnp.zeros_like(v)
         rest = v if network.floor is None else jnp.maximum(v, network.floor)
-        return jnp.where(fires, reset, rest), fires.astype(jnp.int32)
+        return (jnp.where(fires, reset, rest), fires), fires.astype(jnp.int32)
 
-    last, fired = jax.lax.scan(step, jnp.zeros_like(sums[0]), sums)
+    nothing = jnp.zeros_like(sums[0])
+    (last, _), fired = jax.lax.scan(step, (nothing, nothing > 0), sums)
     return fired, last
 
 

@@ -46,7 +46,9 @@ def test_values_and_planes_by_hand():
 def test_defaults_are_filled_in():
     assert check_encoding(None, "here") == check_encoding({"kind": "binary"}, "here")
     assert check_encoding({"kind": "binary"}, "here") == {"kind": "binary", "threshold": 1}
-    for encoding in ENCODINGS:
+    latency = check_encoding({"kind": "latency", "steps": 16}, "here")
+    assert latency == {"kind": "latency", "steps": 16, "levels": 255}
+    for encoding in (*ENCODINGS, latency):
         assert check_encoding(encoding, "here") == encoding
 
 
@@ -55,7 +57,7 @@ def test_defaults_are_filled_in():
     ("entry", "words"),
     [
         ("binary", "encoding 'binary' is not supported, allowed: binary, bitplanes, count, thermometer"),
-        ({"kind": "latency"}, "encoding 'latency' is not supported, allowed: binary, bitplanes, count, .*, rate"),
+        ({"kind": "phase"}, "encoding 'phase' is not supported, allowed: binary, bitplanes, count, .*, rate, latency"),
         ({"kind": []}, r"encoding \[\] is not supported"),
         ({}, "encoding None is not supported"),
         ({"kind": "binary", "bits": 3}, "unknown key 'bits', encoding 'binary' has kind, steps, threshold"),
@@ -83,6 +85,10 @@ def test_defaults_are_filled_in():
             {"kind": "rate", "steps": 9, "source": "even", "seed": 1},
             "key 'seed', but source 'even' has no chance in it",
         ),
+        ({"kind": "latency"}, "missing key 'steps', encoding 'latency' has kind, levels, steps"),
+        ({"kind": "latency", "steps": 256}, r"steps = 256, allowed: an integer in 1\.\.255"),
+        ({"kind": "latency", "steps": 9, "levels": 0}, r"levels = 0, allowed: an integer in 1\.\.2147483647"),
+        ({"kind": "latency", "steps": 9, "seed": 1}, "unknown key 'seed', encoding 'latency' has kind, levels, steps"),
     ],
     ids=str,
 )

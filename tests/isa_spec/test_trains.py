@@ -6,7 +6,7 @@ import pytest
 from isa_spec.coding import check_encoding
 from isa_spec.decoding import check_decode, to_classes
 from isa_spec.errors import FormatError
-from isa_spec.trains import rate_trains, spike_trains
+from isa_spec.trains import latency_trains, rate_trains, spike_trains, step_values
 
 
 def encoding(**keys):
@@ -51,6 +51,24 @@ def test_a_frame_has_its_spikes_wherever_it_stands():
     assert not np.array_equal(rate_trains(encoding(steps=9), changed)[0, :, 1], trains[0, :, 1])
 
 
+def latency(**keys):
+    return check_encoding({"kind": "latency", **keys}, "here")
+
+
+@pytest.mark.parametrize(("steps", "levels"), [(1, 1), (4, 10), (10, 4), (16, 255), (255, 255), (7, 2**31 - 1)])
+def test_a_latency_is_a_time_and_lasts(steps, levels):
+    values = sorted({round(part * levels / 97) for part in range(98)})
+    frames = np.array(values).reshape(1, 1, 1, -1)
+    trains = latency_trains(latency(steps=steps, levels=levels), frames)[0, :, 0, 0]
+    for number, value in enumerate(values):
+        first = (levels - value) * steps // levels  # of integers without width
+        assert trains[:, number].tolist() == [0] * min(first, steps) + [1] * (steps - first)
+    assert not trains[:, 0].any()
+    assert trains[:, -1].all()
+    assert np.array_equal(step_values(latency(steps=steps, levels=levels), frames)[0, :, 0, 0], trains)
+    assert np.array_equal(spike_trains(latency(steps=steps, levels=levels), frames)[0, :, 0, 0], trains)
+
+
 def test_counts_come_first_and_planes_once():
     frames = np.array([3, 0, 2]).reshape(1, 1, 1, 3)
     counted = spike_trains(check_encoding({"kind": "count", "levels": 3}, ""), frames)
@@ -65,6 +83,8 @@ def test_values_beyond_the_levels_are_refused():
         rate_trains(encoding(steps=3), np.full((1, 1, 1, 1), 256))
     with pytest.raises(FormatError, match="frames of float64, allowed: integers"):
         rate_trains(encoding(steps=3), np.full((1, 1, 1, 1), 0.5))
+    with pytest.raises(FormatError, match=r"value 256, allowed: 0\.\.255 \(encoding 'latency' of 255 levels\)"):
+        latency_trains(latency(steps=3), np.full((1, 1, 1, 1), 256))
 
 
 def test_ways_to_decide():
@@ -94,13 +114,38 @@ def test_ways_to_decide():
     assert decided(by="potential") == [1]
 
 
+def lexicographic(trains, potential, classes, by):
+    """The class whose train comes first in an ordered list of all: one frame."""
+    fires = trains.reshape(len(trains), classes, -1).max(axis=2).T.tolist()
+    charge = potential.reshape(classes, -1).sum(axis=1).tolist()
+    count = trains.reshape(len(trains), classes, -1).sum(axis=(0, 2)).tolist()
+    rank = [(count[c] if by == "count" else 0, fires[c], charge[c], -c) for c in range(classes)]
+    return max(range(classes), key=rank.__getitem__)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("by", ["first", "count"])
+@pytest.mark.parametrize("classes", [2, 3, 6])
+def test_ties_go_to_who_speaks_next(by, classes):
+    rng = np.random.default_rng(classes)
+    trains = (rng.random((400, 4, 6)) < rng.choice([0.0, 0.2, 0.6], (400, 1, 1))).astype(np.uint8)
+    potential = rng.integers(-1, 2, (400, 6))
+    decode = {"kind": "argmax", "classes": classes, "by": by}
+    found = to_classes(check_decode({**decode, "ties": "next"}, 6, ""), trains, potential)
+    for frame in range(400):
+        assert found[frame] == lexicographic(trains[frame], potential[frame], classes, by)
+    for ties in ("lowest", "potential"):
+        assert (found != to_classes(check_decode({**decode, "ties": ties}, 6, ""), trains, potential)).any()
+
+
 @pytest.mark.error
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
         ({"by": "latency"}, "by = 'latency', allowed: count, first, potential"),
         ({"by": "potential", "ties": "potential"}, "ties = 'potential' with by = 'potential'"),
-        ({"ties": 1}, "ties = 1, allowed: lowest, potential"),
+        ({"by": "potential", "ties": "next"}, "ties = 'next' with by = 'potential'"),
+        ({"ties": 1}, "ties = 1, allowed: lowest, potential, next"),
         ({"tie": "lowest"}, "unknown key 'tie', decode 'argmax' has by, classes, kind, ties"),
     ],
 )

@@ -73,6 +73,26 @@ def test_the_fast_run_is_shown_a_constant_input_once(seed):
     assert len(set(found.tolist())) > 1
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize("seed", range(6))
+def test_the_fast_run_of_latched_networks_is_the_slow_one(seed):
+    rng = np.random.default_rng(seed)
+    architecture = parse_architecture("3C3p1-P2-4C2-P2-9-6", (2, 8, 7))
+    weights = [rng.integers(-4, 6, shape).transpose(3, 2, 0, 1) for shape in architecture.weight_shapes]
+    thresholds = [rng.integers(1, 15, len(weight)) for weight in weights]
+    layers = layers_of(architecture, weights, thresholds, "maxpool2d", None)
+    encoding = {"kind": "latency", "steps": int(rng.integers(4, 12)), "levels": 9}
+    decode = {"kind": "argmax", "classes": 3, "by": "first", "ties": "next"}
+    network = LayeredNetwork("n", (2, 8, 7), layers, encoding, decode, floor=(None, -20)[seed % 2])
+    frames = rng.integers(0, 10, (300, 2, 8, 7))
+    slow = evaluate(network, frames)
+    spikes, potentials = answers(network, frames)
+    assert np.array_equal(spikes, slow["fc2"].reshape(300, -1, 6))
+    assert 0 < spikes.mean() < 1
+    assert np.array_equal(potentials, final_potentials(network, slow))
+    assert np.array_equal(classes_of(network, frames), classes(network, slow))
+
+
 def test_the_fast_run_refuses_what_it_cannot_do():
     architecture = parse_architecture("2", (1, 1, 3))
     decode = {"kind": "argmax", "classes": 2}
