@@ -49,7 +49,7 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
         if threshold is None:
             values[layer.name] = sums
         elif network.rate:
-            values[layer.name] = _integrated(network, sums, threshold, scale, network.latches(layer))[0]
+            values[layer.name] = _integrated(network, layer, sums, threshold, scale)[0]
         else:
             values[layer.name] = _fires(sums, scaled(threshold, scale))
     if not network.rate:
@@ -77,7 +77,7 @@ def final_potentials(network: LayeredNetwork, decisions: dict[str, np.ndarray]) 
     if (threshold := getattr(layer, "threshold", None)) is None:
         # The maximum of spikes is not gathered.
         return np.zeros((len(decisions[INPUT]), int(np.prod(sums.shape[1:]))), np.int64)
-    potential = _integrated(network, sums, threshold, scale, network.latches(layer))[1]
+    potential = _integrated(network, layer, sums, threshold, scale)[1]
     return potential.reshape(len(potential), -1)
 
 
@@ -100,33 +100,45 @@ def _scaled_sums(layer: Layer, values: dict[str, np.ndarray], times: dict[str, i
 
 
 def _integrated(
-    network: LayeredNetwork, sums: np.ndarray, threshold: np.ndarray, scale: int, latched: bool
+    network: LayeredNetwork, layer: Layer, sums: np.ndarray, threshold: np.ndarray, scale: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Spikes of units that add up their sums over the steps of a frame, and what they hold after the last.
 
     Parameters
     ----------
     network : LayeredNetwork
+    layer : Layer
     sums : int64[n_frames * n_steps, C, H, W], potential units
     threshold : int64[C], potential units
     scale : int
         How many times too large the sums are.
-    latched : bool
-        Whether a unit that has fired fires in every later step.
     """
     by_step = sums.reshape(-1, network.steps, *sums.shape[1:])
-    limit = scaled(threshold, scale)[:, None, None]
+    limit, pool = scaled(threshold, scale)[:, None, None], network.resets_of(layer)
     potential = np.zeros((len(by_step), *sums.shape[1:]), np.int64)
     fired = np.zeros(by_step.shape, np.uint8)
     for step in range(network.steps):
         potential += by_step[:, step]
         fires = potential >= limit
-        if latched and step:
+        if network.latches(layer) and step:
             fires |= fired[:, step - 1] > 0
         fired[:, step] = fires
-        rest = potential if network.floor is None else np.maximum(potential, network.floor * scale)
-        potential = np.where(fires, potential - limit if network.reset == "subtract" else 0, rest)
+        start_anew = fires if pool is None else _together(pool, fires)
+        potential = np.where(start_anew, potential - limit if network.reset == "subtract" else 0, potential)
+        if network.floor is not None:
+            potential = np.maximum(potential, network.floor * scale)
     return fired.reshape(sums.shape), potential
+
+
+def _together(pool: Pool2d, fires: np.ndarray) -> np.ndarray:
+    """Which units fire, or are in a window in which one does: bool[N, C, H, W], as which of them fire."""
+    found = fires.copy()
+    rows, cols = ((size - k) // s + 1 for size, k, s in zip(fires.shape[2:], pool.kernel, pool.stride, strict=True))
+    for row, col in np.ndindex(rows, cols):
+        top, left = row * pool.stride[0], col * pool.stride[1]
+        window = np.s_[:, :, top : top + pool.kernel[0], left : left + pool.kernel[1]]
+        found[window] = fires[window].any(axis=(2, 3), keepdims=True)
+    return found
 
 
 def _sums(layer: Layer, read: list[np.ndarray]) -> tuple[np.ndarray, int]:

@@ -14,6 +14,8 @@ import numpy as np
 
 from isa_spec.errors import NetworkError
 
+POOL_RULES = ("or", "membrane")
+"""Ways to take the maximum over several steps: of spikes, or of what units hold before they fire."""
 Shape = tuple[int, int, int]
 Pair = tuple[int, int]
 
@@ -147,6 +149,9 @@ class Pool2d:
     kernel, stride : (rows, columns)
     threshold : int64[C] or None, potential units
         Of sum and average: None makes the layer linear. The maximum has none, it is a spike.
+    rule : str
+        Of the maximum, one of `POOL_RULES`. With ``"membrane"`` all units of a window that are read start anew as soon
+        as one of them reaches its threshold: so the strongest decides how often the window fires.
     """
 
     name: str
@@ -155,6 +160,7 @@ class Pool2d:
     kernel: Pair
     stride: Pair
     threshold: np.ndarray | None = None
+    rule: str = "or"
     n_parameters: ClassVar[int] = 0
     n_nonzero: ClassVar[int] = 0
 
@@ -162,6 +168,11 @@ class Pool2d:
     def spikes(self) -> bool:
         """Whether the layer has units."""
         return self.kind == "maxpool2d" or self.threshold is not None
+
+    @property
+    def membrane(self) -> bool:
+        """Whether the units of a window that it reads are reset together."""
+        return self.rule == "membrane"
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         """Shape of the layer's map.

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from compiler.layers import Concat, Dense, Flatten, Layer, Pool2d, Shape
+from compiler.layers import POOL_RULES, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
 from isa_spec.coding import check_encoding, is_latency, is_rate, spike_levels
-from isa_spec.decoding import check_decode, needs_steps
+from isa_spec.decoding import check_decode, needs_potentials, needs_steps
 from isa_spec.errors import NetworkError
 
 INPUT = "input"
@@ -84,6 +84,7 @@ class LayeredNetwork:
             raise NetworkError(
                 f"network '{self.name}': floor = {self.floor!r}, allowed: an integer of 0 or below, or none"
             )
+        self._check_pools()
         if not self.rate:
             given = {"reset": self.reset != "zero", "floor": self.floor is not None, "decode": needs_steps(self.decode)}
             if any(given.values()):
@@ -102,10 +103,10 @@ class LayeredNetwork:
                     f"layer '{layer.name}', threshold[{unit}] = {threshold[unit]}, allowed 1 and above: with the "
                     f"encoding '{self.encoding['kind']}' such a unit would fire in every step"
                 )
-            if layer.kind == "maxpool2d" and self.reset == "subtract":
+            if layer.kind == "maxpool2d" and self.reset == "subtract" and layer not in self.pools:
                 raise NetworkError(
                     f"layer '{layer.name}': the maximum of spikes keeps nothing, so it cannot be reset by subtraction; "
-                    "use sumpool2d or avgpool2d with a threshold, or reset 'zero'"
+                    "use the rule 'membrane', or sumpool2d or avgpool2d with a threshold, or reset 'zero'"
                 )
 
     def _check_latched(self) -> None:
@@ -117,11 +118,63 @@ class LayeredNetwork:
                 "'rate'"
             )
         for layer in self.layers:
+            if isinstance(layer, Pool2d) and layer.membrane:
+                raise NetworkError(
+                    f"layer '{layer.name}', rule '{layer.rule}': with the encoding 'latency' the earliest spike of a "
+                    "window is its maximum, and nothing starts anew; leave it out"
+                )
             if isinstance(layer, Pool2d) and layer.threshold is not None:
                 raise NetworkError(
                     f"layer '{layer.name}': a {layer.kind} with thresholds, but with the encoding 'latency' a train "
                     "tells a time, and a sum of such trains is no mean of times; use maxpool2d, the earliest of them"
                 )
+
+    def _check_pools(self) -> None:
+        """Refuse pools that reset what they read, where that is not theirs alone to reset."""
+        by_name = {layer.name: layer for layer in self.layers}
+        for layer in self.layers:
+            if not isinstance(layer, Pool2d) or layer.rule == POOL_RULES[0]:
+                continue
+            where, source = f"layer '{layer.name}', rule '{layer.rule}'", layer.sources[0]
+            if layer.rule not in POOL_RULES or layer.kind != "maxpool2d":
+                raise NetworkError(f"{where}: allowed: {', '.join(POOL_RULES)}, and only of a maximum")
+            if not self.rate:
+                raise NetworkError(
+                    f"{where}: says something about several steps, but with the encoding '{self.encoding['kind']}' "
+                    "units decide once, and it would be the maximum of spikes; leave it out, or use an encoding with "
+                    "steps"
+                )
+            read = by_name.get(source)
+            if not isinstance(read, Conv2d | Dense) or not read.spikes:
+                raise NetworkError(
+                    f"{where}: reads '{source}', allowed: a conv2d or dense layer with thresholds, whose units it "
+                    "resets"
+                )
+            if any(step < size for size, step in zip(layer.kernel, layer.stride, strict=True)):
+                raise NetworkError(
+                    f"{where}: windows of {list(layer.kernel)}, moved by {list(layer.stride)}, overlap: a unit can be "
+                    "reset with one window; allowed: a stride of the kernel and above"
+                )
+            others = [other for other in self.pools if other.sources == layer.sources and other is not layer]
+            if others:
+                raise NetworkError(
+                    f"{where}: '{others[0].name}' resets the units of '{source}', too; allowed: one such pool of a "
+                    "layer"
+                )
+            if layer is self.answering and needs_potentials(self.decode):
+                raise NetworkError(
+                    f"{where}: is the output, and classes are told apart by potentials, but it holds none; decode by "
+                    "count or first, or add a layer"
+                )
+
+    @property
+    def pools(self) -> tuple[Pool2d, ...]:
+        """Pools that reset the units of their windows together."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Pool2d) and layer.membrane)
+
+    def resets_of(self, layer: Layer) -> Pool2d | None:
+        """The pool that resets the units of a layer together, if there is one."""
+        return next((pool for pool in self.pools if pool.sources[0] == layer.name), None)
 
     @property
     def rate(self) -> bool:
@@ -188,6 +241,8 @@ class LayeredNetwork:
             fields = {key: value for key, value in vars(layer).items() if not isinstance(value, np.ndarray)}
             if isinstance(layer, Pool2d):
                 fields.pop("threshold", None)  # counts below if it is an array, else there is none
+                if layer.rule == POOL_RULES[0]:
+                    del fields["rule"]
             digest.update(json.dumps([layer.kind, fields], sort_keys=True).encode())
             for key, value in sorted(vars(layer).items()):
                 if isinstance(value, np.ndarray):

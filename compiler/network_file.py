@@ -13,7 +13,7 @@ import numpy as np
 
 from compiler.frontends.batchnorm import fold_batchnorm, fold_units
 from compiler.frontends.bipolar import from_bipolar
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d
+from compiler.layers import POOL_RULES, Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d
 from compiler.network import EXACT, INPUT, LayeredNetwork, fineness_of, integers
 from isa_spec.arrays import decode_npz
 from isa_spec.errors import FormatError, NetworkError
@@ -24,7 +24,7 @@ LONGEST = 2**20
 _COMMON = {"name", "type", "inputs"}
 _UNITS = {"threshold", "batchnorm"}
 _CONV = (frozenset({"weight"}), frozenset({*_UNITS, "stride", "padding", "pad_value", "dilation", "groups"}))
-_POOL = (frozenset({"kernel"}), frozenset({"stride"}))
+_POOL = (frozenset({"kernel"}), frozenset({"stride", "rule"}))
 _SUM = (frozenset({"kernel"}), frozenset({"stride", "threshold"}))
 _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "conv2d": _CONV,
@@ -166,7 +166,10 @@ def _layer(item: Any, where: str, previous: str, fineness: Mapping[str, int], ar
     if "kernel" in required:
         kernel = _per_axis(item["kernel"], axes, f"{where}: kernel")
         stride = _per_axis(item.get("stride", item["kernel"]), axes, f"{where}: stride")
-        return Pool2d(name, sources, f"{kind[:-2]}2d", kernel, stride, threshold)
+        rule = item.get("rule", POOL_RULES[0])
+        if rule not in POOL_RULES:
+            raise NetworkError(f"{where}: rule = {rule!r}, allowed: {', '.join(POOL_RULES)}")
+        return Pool2d(name, sources, f"{kind[:-2]}2d", kernel, stride, threshold, rule)
     if threshold is not None and "batchnorm" in item:
         raise NetworkError(f"{where}: has both threshold and batchnorm, allowed: one (level is its threshold)")
     grain = lcm(*(fineness.get(source, 1) for source in sources))

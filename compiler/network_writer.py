@@ -103,6 +103,8 @@ def _layer(layer: Layer, index: str, previous: str, keep: Any) -> dict[str, Any]
             }
         case Pool2d():
             entry |= {"kernel": list(layer.kernel), "stride": list(layer.stride)}
+            if layer.membrane:
+                entry["rule"] = layer.rule
         case Add() if layer.factor is not None:
             entry["factor"] = keep(f"factor{index}", layer.factor)
     return entry

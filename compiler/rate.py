@@ -52,6 +52,8 @@ def check_rate(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> 
     for key in needs:
         if getattr(spec, key) != needs[key]:
             raise _lacking(f"rate-coded network '{network.name}'", needs, key, spec)
+    if network.pools:
+        raise ScheduleError(f"layer '{network.pools[0].name}': the rule 'membrane' cannot be folded yet; use 'or'")
     if plan.channels:
         raise ScheduleError(
             f"channels of {', '.join(map(repr, plan.channels))} cannot take turns: units of rate-coded network "

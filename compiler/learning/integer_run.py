@@ -85,16 +85,19 @@ def _run(network: LayeredNetwork, values: jax.Array) -> tuple[jax.Array, jax.Arr
         if isinstance(layer, Conv2d | Dense | Pool2d) and layer.threshold is not None:
             drive = x.reshape(-1, n_frames, *x.shape[1:])
             shown = jnp.broadcast_to(drive, (network.steps, *drive.shape[1:]))
-            fired, left = _integrated(network, layer.threshold, network.latches(layer), shown)
+            fired, left = _integrated(network, layer, layer.threshold, shown)
             x = fired.reshape(-1, *x.shape[1:])
+        elif isinstance(layer, Pool2d):
+            left = jnp.zeros_like(x[:n_frames])  # the maximum of spikes is not gathered
     trains = x.reshape(-1, n_frames, int(np.prod(x.shape[1:])))
     return jnp.broadcast_to(trains, (network.steps, *trains.shape[1:])) > 0, left.reshape(n_frames, -1)
 
 
 def _integrated(
-    network: LayeredNetwork, threshold: np.ndarray, latched: bool, sums: jax.Array
+    network: LayeredNetwork, layer: Layer, threshold: np.ndarray, sums: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Spikes of units to which each step brings its sums, int32[T, B, C, H, W], and their last potentials."""
+    latched, pool = network.latches(layer), network.resets_of(layer)
     # Beyond what can be reached a threshold says always or never.
     level = jnp.asarray(np.clip(threshold, -EXACT_POTENTIAL, EXACT_POTENTIAL), jnp.int32).reshape(-1, 1, 1)
 
@@ -102,9 +105,10 @@ def _integrated(
         v, before = state
         v = v + z
         fires = (v >= level) | (before & latched)
+        start_anew = fires if pool is None else _together(pool, fires)
         reset = v - level if network.reset == "subtract" else jnp.zeros_like(v)
-        rest = v if network.floor is None else jnp.maximum(v, network.floor)
-        return (jnp.where(fires, reset, rest), fires), fires.astype(jnp.int32)
+        v = jnp.where(start_anew, reset, v)
+        return (v if network.floor is None else jnp.maximum(v, network.floor), fires), fires.astype(jnp.int32)
 
     nothing = jnp.zeros_like(sums[0])
     (last, _), fired = jax.lax.scan(step, (nothing, nothing > 0), sums)
@@ -130,12 +134,31 @@ def _sums(layer: Layer, x: jax.Array) -> jax.Array:
             z = jnp.matmul(flat, jnp.asarray(layer.weight.T, jnp.float32), precision="highest")
             return z.astype(jnp.int32)[:, :, None, None]
         case Pool2d():
-            (k_h, k_w), (s_h, s_w) = layer.kernel, layer.stride
-            rows, columns = ((x.shape[2] - k_h) // s_h * s_h + 1, (x.shape[3] - k_w) // s_w * s_w + 1)
-            # Slices: a reduction over windows takes many times as long.
-            places = [x[:, :, i : i + rows : s_h, j : j + columns : s_w] for i in range(k_h) for j in range(k_w)]
-            return reduce(jnp.maximum if layer.kind == "maxpool2d" else jnp.add, places)
+            return _pooled(layer, x)
     return x.reshape(len(x), -1, 1, 1)
+
+
+def _pooled(layer: Pool2d, x: jax.Array) -> jax.Array:
+    """Maximum or sum over windows: int32[B, C, H, W]."""
+    (k_h, k_w), (s_h, s_w) = layer.kernel, layer.stride
+    rows, columns = ((x.shape[2] - k_h) // s_h * s_h + 1, (x.shape[3] - k_w) // s_w * s_w + 1)
+    # Slices: a reduction over windows takes many times as long.
+    places = [x[:, :, i : i + rows : s_h, j : j + columns : s_w] for i in range(k_h) for j in range(k_w)]
+    return reduce(jnp.maximum if layer.kind == "maxpool2d" else jnp.add, places)
+
+
+def _together(pool: Pool2d, fires: jax.Array) -> jax.Array:
+    """Which units fire, or are in a window in which one does: bool[B, C, H, W], as which of them fire."""
+    found = _pooled(pool, fires)
+    for axis, (kernel, stride) in enumerate(zip(pool.kernel, pool.stride, strict=True), start=2):
+        found = jnp.repeat(found, stride, axis)
+        # A stride beyond the kernel leaves units between the windows.
+        inside = jnp.arange(found.shape[axis]) % stride < kernel
+        found = found & inside.reshape([-1 if number == axis else 1 for number in range(found.ndim)])
+        size, missing = fires.shape[axis], max(fires.shape[axis] - found.shape[axis], 0)
+        found = jnp.pad(found, [(0, missing * (number == axis)) for number in range(found.ndim)])
+        found = jax.lax.slice_in_dim(found, 0, size, axis=axis)
+    return found | fires
 
 
 def _check(network: LayeredNetwork) -> None:
@@ -151,11 +174,15 @@ def _check(network: LayeredNetwork) -> None:
             )
         if isinstance(layer, Conv2d | Dense) and layer.threshold is not None:
             most = np.abs(layer.weight.astype(np.float64)).reshape(len(layer.weight), -1).sum(axis=1).max() * largest
-            if most >= EXACT_SUM or most * network.steps >= EXACT_POTENTIAL:
+            fall = 0.0
+            if network.reset == "subtract" and network.resets_of(layer):
+                # Every step may take a threshold off a unit that has not reached it.
+                fall = min(float(layer.threshold.max()), most * network.steps + 1)
+            if most >= EXACT_SUM or (most + fall) * network.steps >= EXACT_POTENTIAL:
                 raise NetworkError(
                     f"layer '{layer.name}' of network '{network.name}': the absolute drives of a unit can sum to "
-                    f"{most:.0f} in a step, allowed: less than {EXACT_SUM}, and {EXACT_POTENTIAL} over all steps; "
-                    "use evaluate"
+                    f"{most:.0f} in a step, allowed: less than {EXACT_SUM}, and {EXACT_POTENTIAL} over all steps "
+                    "(with what a pool takes off); use evaluate"
                 )
         previous = layer.name
         if not isinstance(layer, Flatten):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compiler.evaluate import classes, evaluate, final_potentials
-from compiler.layers import Add
+from compiler.layers import Add, Conv2d, Dense, Flatten, Pool2d
 from compiler.learning.architectures import parse_architecture
 from compiler.learning.blocks import layers_of
 from compiler.learning.integer_run import answers, classes_of
@@ -107,3 +107,31 @@ def test_the_fast_run_refuses_what_it_cannot_do():
     added = (Add("add", ("input",), np.array([1])), *layers_of(architecture, *ones, "maxpool2d", None))
     with pytest.raises(NetworkError, match="'add' of network 'n' is none that training makes"):
         classes_of(network(added), np.ones((1, 1, 1, 3), np.int64))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("seed", range(7))
+def test_the_fast_run_pools_by_membrane(seed):
+    rng = np.random.default_rng(seed)
+    (k_h, k_w), (s_h, s_w) = rng.integers(1, 4, 2).tolist(), rng.integers(0, 2, 2).tolist()
+    pool = Pool2d("pool", ("conv",), "maxpool2d", (k_h, k_w), (k_h + s_h, k_w + s_w), rule="membrane")
+    _, height, width = pool.output_shape([(3, 6, 7)])
+    constant = seed % 3 == 0
+    layers = (
+        Conv2d("conv", ("input",), rng.integers(-4, 5, (3, 2, 3, 3)), rng.integers(5, 30, 3) * (5 if constant else 1)),
+        pool,
+        Flatten("flat", ("pool",)),
+        Dense("fc", ("flat",), rng.integers(-3, 5, (6, 3 * height * width)), rng.integers(1, 30, 6)),
+    )
+    reset, floor = [("subtract", None), ("subtract", -40), ("zero", 0), ("zero", None)][seed % 4]
+    encoding = {"kind": "rate", "steps": 9, "levels": 9}
+    if constant:
+        encoding = {"kind": "bitplanes", "bits": 3, "steps": 9}
+    decode = {"kind": "argmax", "classes": 3, "ties": "potential"}
+    network = LayeredNetwork("n", (2, 8, 9), layers, encoding, decode, reset=reset, floor=floor)
+    frames = rng.integers(0, 8, (120, 2, 8, 9))
+    slow = evaluate(network, frames)
+    spikes, potentials = answers(network, frames)
+    assert np.array_equal(spikes, slow["fc"].reshape(120, 9, 6))
+    assert np.array_equal(potentials, final_potentials(network, slow))
+    assert 0.02 < slow["pool"].mean() < 0.98
