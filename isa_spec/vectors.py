@@ -12,6 +12,7 @@ import numpy as np
 
 from isa_spec.errors import SpecError
 from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.kinds import CHARGE, KINDS
 from isa_spec.schema import Key, check_table, load_toml, place
 from isa_spec.spec import ProcessorSpec, load_profile, spec_from_profile
 from isa_spec.tables import FOLDER, processor_tables
@@ -29,6 +30,9 @@ _COMMON = {
     "processor": Key("text or table"),
     "neurons": _INTEGERS,
     "synapses": _ROWS,
+    "once": Key("list", required=False, items=Key("integer")),
+    "groups": Key("list", required=False, items=Key("integer")),
+    "kind": Key("list", required=False, items=_TEXT),
     "inputs": _INTEGERS,
     "events": _ROWS,
     "runs": Key("list"),
@@ -55,6 +59,10 @@ class Vector:
     threshold : int64[n_neurons], potential units
     synapses : int64[n_synapses, 4]
         Rows of source, target, weight, delay.
+    once, groups : int64[n_neurons]
+        As `once` and `group` in `ProcessorImage`; left out where nobody fires once, or is a member of a group.
+    kind : int64[n_synapses]
+        Index into `KINDS`, whose names the file has; left out where all charge.
     inputs : int64[n_inputs]
         Neuron of each input port.
     events : int64[n_events, 3]
@@ -79,6 +87,9 @@ class Vector:
     processor: str | Mapping[str, Any]
     threshold: np.ndarray
     synapses: np.ndarray
+    once: np.ndarray
+    groups: np.ndarray
+    kind: np.ndarray
     inputs: np.ndarray
     events: np.ndarray
     runs: tuple[int | str | np.ndarray, ...]
@@ -187,11 +198,19 @@ def vector_image(vector: Vector) -> ProcessorImage:
         delay,
         inputs=[Port(f"i{number}", int(neuron)) for number, neuron in enumerate(vector.inputs)],
         outputs=[Port(f"n{neuron}", neuron) for neuron in range(len(vector.threshold))],
+        once=vector.once,
+        group=vector.groups,
+        kind=vector.kind,
     )
 
 
 def _network(entry: Mapping[str, Any], where: str, here: str) -> dict[str, Any]:
     """The fields that every vector has."""
+    n_neurons, n_synapses = len(entry["neurons"]), len(entry["synapses"])
+    kinds = entry.get("kind", [KINDS[CHARGE]] * n_synapses)
+    for kind in kinds:
+        if kind not in KINDS:
+            raise SpecError(f"{place(here, 'kind')}: {kind!r}, allowed: {', '.join(KINDS)}")
     return {
         "name": entry["name"],
         "corner": entry["corner"],
@@ -199,6 +218,9 @@ def _network(entry: Mapping[str, Any], where: str, here: str) -> dict[str, Any]:
         "processor": entry["processor"],
         "threshold": np.array(entry["neurons"], np.int64),
         "synapses": _rows(entry["synapses"], 4, place(here, "synapses")),
+        "once": np.array(entry.get("once", [0] * n_neurons), np.int64),
+        "groups": np.array(entry.get("groups", [-1] * n_neurons), np.int64),
+        "kind": np.array([KINDS.index(kind) for kind in kinds], np.int64),
         "inputs": np.array(entry["inputs"], np.int64),
         "events": _rows(entry["events"], 3, place(here, "events")),
         "runs": tuple(_step(step, place(here, f"runs.{number}")) for number, step in enumerate(entry["runs"])),

@@ -8,7 +8,7 @@ import numpy as np
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
-from isa_spec.potentials import charge_range
+from isa_spec.potentials import charge_range, group_fall, slope_range
 
 LOWEST = -(2**62)
 """Potentials below this could wrap in 64 bits; a run that might get there is refused."""
@@ -24,7 +24,7 @@ def falls_without_end(image: ProcessorImage) -> bool:
 
 def steepest_fall(image: ProcessorImage) -> int:
     """Most that any potential can fall in one cycle, in potential units, as a number of 0 or above."""
-    return -int(charge_range(image)[0].min(initial=0))
+    return -int((charge_range(image)[0] - group_fall(image)).min(initial=0))
 
 
 def endless_fall(image: ProcessorImage) -> int:
@@ -59,11 +59,11 @@ def rising(image: ProcessorImage) -> np.ndarray:
     """Neurons whose potential can rise without end, for a spike takes less than can arrive: bool[n_neurons].
 
     Source: ours; with reset by subtraction a spike takes the threshold, so a potential that rests below it does so
-    again if no more than the threshold arrived.
+    again if no more than the threshold arrived. What a slope adds has no end.
     """
     if image.spec.reset != "subtract" or image.spec.leak == "all":
         return np.zeros(image.n_neurons, bool)
-    return charge_range(image)[1] > image.threshold
+    return (charge_range(image)[1] > image.threshold) | (slope_range(image)[1] > 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +97,8 @@ class EndlessRise:
 
 
 def endless_rise(image: ProcessorImage) -> EndlessRise | None:
-    """What can rise without end; None where nothing can."""
-    neuron = np.flatnonzero(rising(image))
+    """What can rise without end, and has no slope (`slopes.endless_slopes`); None where nothing can."""
+    neuron = np.flatnonzero(rising(image) & (slope_range(image)[1] == 0))
     if not len(neuron):
         return None
     threshold, most = image.threshold[neuron].astype(np.int64), charge_range(image)[1][neuron]

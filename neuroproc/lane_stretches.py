@@ -96,7 +96,8 @@ class LaneGroup:
         if self._begin[lane] <= self.stream.warm_up:
             inputs = image.start.shifted(start).window(seen.cycle, LAST_CYCLE)
         potential, pending = seen.potential[:, lane].astype(np.int64), batch.pending(seen.spikes, lane)
-        return ProcessorState(self.stream.digest, seen.cycle, potential, pending, inputs)
+        nothing = np.zeros(image.n_neurons, np.int64)
+        return ProcessorState(self.stream.digest, seen.cycle, potential, nothing, nothing != 0, pending, inputs)
 
 
 def mask_of(lanes: np.ndarray) -> np.uint64:
@@ -250,7 +251,7 @@ def lane_jobs(stream: FrameStream, threads: int) -> list[Job]:
     """
     from neuroproc.kernels.lanes import LaneBatch  # late, as in `make_engine`
 
-    check_extensions(stream.image)
+    check_extensions(stream.image, "batch")
     # Lanes take input as it is, so it is held against its range here.
     InputQueue(stream.image, keeps_zero=False).add(stream.image.start, 0)
     stretches = cut(stream, LANES * threads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -16,11 +16,13 @@ from neuroproc.counters import Counters
 from neuroproc.ports import InputQueue, OutputPorts
 from neuroproc.probe import Probe
 from neuroproc.reference import ReferenceEngine
+from neuroproc.slopes import endless_slopes, sloped_end
 from neuroproc.state import PendingCharge, ProcessorState, check_state, tracks_touch
 
 ENGINES = ("auto", "reference", "event", "batch")
-EXTENSIONS = ("on-delivery", "leak", "reset-subtract")
-"""Extensions that the engines have."""
+_ALL = ("on-delivery", "leak", "reset-subtract", "one-shot", "clear-synapse", "slope-synapse", "pooling-group")
+EXTENSIONS: Mapping[str, tuple[str, ...]] = {"reference": _ALL, "event": _ALL[:3], "batch": _ALL[:3]}
+"""Extensions that each engine has."""
 LAST_CYCLE = 2**62
 """No run goes beyond: the cycle in which a spike arrives must be a number, too."""
 
@@ -43,11 +45,19 @@ class Engine(Protocol):
     def watch(self, watched: np.ndarray) -> None:
         """Say whose spikes `advance` reports: bool[n_neurons]."""
 
-    def load(self, cycle: int, potential: np.ndarray, pending: PendingCharge) -> None:
+    def load(
+        self, cycle: int, potential: np.ndarray, slope: np.ndarray, spent: np.ndarray, pending: PendingCharge
+    ) -> None:
         """Take over a state, and count from 0."""
 
     def potentials(self) -> np.ndarray:
         """Potentials after the last cycle: int64[n_neurons], potential units."""
+
+    def slopes(self) -> np.ndarray:
+        """Slopes after the last cycle: int64[n_neurons], potential units per cycle."""
+
+    def spent(self) -> np.ndarray:
+        """Which neurons are spent after the last cycle: bool[n_neurons]."""
 
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""
@@ -76,12 +86,12 @@ class Processor:
     """
 
     def __init__(self, image: ProcessorImage, engine: str = "auto", probes: Sequence[Probe] = ()) -> None:
-        check_extensions(image)
         self._image = image
         self._engine = make_engine(image, engine)
         self._digest = graph_digest(image)
         self._tracks_touch = tracks_touch(image)
-        self._fall, self._rise = endless_fall(image), endless_rise(image)
+        self._fall, self._rise, self._slopes = endless_fall(image), endless_rise(image), endless_slopes(image)
+        self._proven = self._slopes.proven if self._slopes is not None else 0
         self._fan_out = np.diff(image.row_start)
         self._inputs = InputQueue(image, self._tracks_touch)
         self._outputs = OutputPorts(image)
@@ -209,7 +219,8 @@ class Processor:
             If the last run was broken off.
         """
         self._refuse_broken()
-        return ProcessorState(self._digest, self.cycle, self.potentials, self._engine.pending(), self._inputs.waiting())
+        neurons = (self.potentials, self._engine.slopes(), self._engine.spent())
+        return ProcessorState(self._digest, self.cycle, *neurons, self._engine.pending(), self._inputs.waiting())
 
     def restore(self, state: ProcessorState) -> None:
         """Go on from a state, of this processor or another one with the same image; counters and probes start over.
@@ -221,7 +232,7 @@ class Processor:
         """
         check_state(self._image, self._digest, state)
         inputs = self._inputs.joined(SpikeEvents.none(), state.inputs, state.cycle)
-        self._engine.load(state.cycle, state.potential, state.pending)
+        self._engine.load(state.cycle, state.potential, state.slope, state.spent, state.pending)
         self._first_cycle = state.cycle
         self._inputs.replace(inputs)
         self._broken = False
@@ -229,9 +240,8 @@ class Processor:
             probe.clear()
 
     def _start_over(self) -> None:
-        n_neurons = self._image.n_neurons
-        nothing = PendingCharge(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
-        self._engine.load(0, np.zeros(n_neurons, np.int64), nothing)
+        nothing = np.zeros(self._image.n_neurons, np.int64)
+        self._engine.load(0, nothing, nothing, nothing != 0, PendingCharge.none())
         self._first_cycle = 0
         self._inputs.replace(SpikeEvents.none())
         self._broken = False
@@ -266,10 +276,15 @@ class Processor:
 
     def _proven_end(self, end: int) -> int:
         """Cycle up to which potentials are proven to keep within their range, at most `end`."""
-        rise = self._rise
-        if rise is None or end <= max(self.cycle, rise.proven):
-            return end
-        return proven_end(rise, self.cycle, end, self._engine.potentials())
+        rise, slopes = self._rise, self._slopes
+        if rise is not None and end > max(self.cycle, rise.proven):
+            end = proven_end(rise, self.cycle, end, self._engine.potentials())
+        if slopes is not None and end > max(self.cycle, self._proven):
+            # A spent neuron has no use for its slope, and starts over when it is cleared.
+            takes = ~self._engine.spent()
+            slope = self._engine.slopes() * takes
+            end = sloped_end(slopes, self.cycle, end, self._engine.potentials() * takes, slope, slope)
+        return end
 
     def _next_sample(self, end: int) -> int | None:
         if not self._probes:
@@ -284,8 +299,8 @@ class Processor:
                 probe.take_potentials(cycle, potential)
 
 
-def check_extensions(image: ProcessorImage) -> None:
-    """Refuse an image that needs more than the engines have.
+def check_extensions(image: ProcessorImage, engine: str) -> None:
+    """Refuse an image that needs more than an engine has.
 
     Raises
     ------
@@ -293,10 +308,10 @@ def check_extensions(image: ProcessorImage) -> None:
         With the first extension that is missing.
     """
     for extension in image.spec.extensions:
-        if extension not in EXTENSIONS:
+        if extension not in EXTENSIONS[engine]:
             raise EmulationError(
-                f"the image needs extension '{extension}' (profile {image.spec.name}), the engines have "
-                f"{', '.join(EXTENSIONS)}; compile it for another profile"
+                f"the image needs extension '{extension}' (profile {image.spec.name}), engine '{engine}' has "
+                f"{', '.join(EXTENSIONS[engine])}; use another engine, or compile it for another profile"
             )
 
 
@@ -306,10 +321,13 @@ def make_engine(image: ProcessorImage, name: str) -> Engine:
     Raises
     ------
     EmulationError
-        If there is no such engine.
+        If there is no such engine, or it lacks an extension.
     """
     if name not in ENGINES:
         raise EmulationError(f"engine '{name}' is unknown, allowed: {', '.join(ENGINES)}")
+    # One stream leaves all lanes but one empty: `auto` never takes them here.
+    name = "event" if name == "auto" else name
+    check_extensions(image, name)
     if name == "reference":
         return ReferenceEngine(image)
     # Late: what only reads or writes images and spikes should not wait for the compiler behind these engines.
@@ -317,7 +335,6 @@ def make_engine(image: ProcessorImage, name: str) -> Engine:
         from neuroproc.kernels.lanes import LaneEngine
 
         return LaneEngine(image)
-    # One stream leaves all lanes but one empty: `auto` never takes them here.
     from neuroproc.kernels.event import EventEngine
 
     return EventEngine(image)

@@ -1,7 +1,7 @@
 """The living definition of the processor: plain Python integers, one function per phase, slow and obvious.
 
-A cycle is `deliver`, `integrate`, `compare`, `reset`, `propagate`, `observe`, in this order. Every other engine has to
-agree with this one, state for state.
+A cycle is `deliver` (with `clear` and `incline`), `integrate`, `compare`, `reset` (with `spend`), `propagate` and
+`observe`, in this order. Every other engine has to agree with this one, state for state.
 """
 
 from __future__ import annotations
@@ -9,74 +9,124 @@ from __future__ import annotations
 import numpy as np
 
 from isa_spec.image import ProcessorImage
+from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
 from neuroproc.state import PendingCharge, tracks_touch
 
 Charges = dict[int, int]
 """Charge by neuron. A neuron that is a key was reached, be it by a charge of 0."""
 
+Arrivals = tuple[Charges, Charges, Charges]
+"""What arrives in one cycle, by the kind of its synapse (`KINDS`): charge, change of slope, how often cleared."""
 
-def deliver(in_flight: dict[int, Charges], inputs: list[tuple[int, int]], cycle: int) -> Charges:
-    """What reaches each neuron in a cycle: the charge under way for it, and the input.
+
+def deliver(in_flight: dict[int, Arrivals], inputs: list[tuple[int, int]], cycle: int) -> Arrivals:
+    """What reaches each neuron in a cycle: what is under way for it, and the input.
 
     Parameters
     ----------
-    in_flight : dict of Charges
-        Charge by cycle of arrival; the entry of this cycle is taken out.
+    in_flight : dict of Arrivals
+        By cycle of arrival; the entry of this cycle is taken out.
     inputs : list of (neuron, charge)
         Input of this cycle.
     cycle : int
     """
-    charges = in_flight.pop(cycle, {})
+    arrivals = in_flight.pop(cycle, ({}, {}, {}))
     for neuron, charge in inputs:
-        charges[neuron] = charges.get(neuron, 0) + charge
-    return charges
+        arrivals[CHARGE][neuron] = arrivals[CHARGE].get(neuron, 0) + charge
+    return arrivals
 
 
-def integrate(potential: list[int], charges: Charges, leak: str) -> None:
-    """Add what was delivered, in full width; where potentials leak, to nothing."""
+def clear(potential: list[int], slope: list[int], spent: list[bool], arrivals: Arrivals) -> None:
+    """Let neurons that a clear synapse reaches start over, before anything else arrives."""
+    for neuron in arrivals[CLEAR]:
+        potential[neuron] = slope[neuron] = 0
+        spent[neuron] = False
+
+
+def incline(slope: list[int], spent: list[bool], arrivals: Arrivals) -> None:
+    """Change slopes; those of spent neurons stay."""
+    for neuron, change in arrivals[SLOPE].items():
+        if not spent[neuron]:
+            slope[neuron] += change
+
+
+def reached(slope: list[int], arrivals: Arrivals) -> set[int]:
+    """Neurons to which something is delivered: by a synapse or an input, or by a slope."""
+    sloped = {neuron for neuron in range(len(slope)) if slope[neuron] != 0}
+    return sloped.union(*arrivals)
+
+
+def integrate(potential: list[int], slope: list[int], spent: list[bool], charges: Charges, leak: str) -> None:
+    """Add what was delivered, and the slope, in full width; where potentials leak, to nothing."""
     if leak == "all":
         potential[:] = [0] * len(potential)
-    for neuron, charge in charges.items():
-        potential[neuron] += charge
-
-
-def compare(potential: list[int], threshold: list[int], charges: Charges, evaluation: str) -> list[int]:
-    """Neurons that fire, ascending: those at or above their threshold; on delivery, only if something reached them."""
-    fired = []
     for neuron in range(len(potential)):
-        evaluated = evaluation == "every-cycle" or neuron in charges
+        if not spent[neuron]:
+            potential[neuron] += charges.get(neuron, 0) + slope[neuron]
+
+
+def compare(
+    potential: list[int], threshold: list[int], spent: list[bool], group: list[int], reached: set[int], evaluation: str
+) -> list[int]:
+    """Neurons that fire, ascending: those at or above their threshold, and the outputs of their groups.
+
+    On delivery, a neuron is compared only if something reached it. Spent neurons never fire.
+    """
+    fired = set()
+    for neuron in range(len(potential)):
+        evaluated = (evaluation == "every-cycle" or neuron in reached) and not spent[neuron]
         if evaluated and potential[neuron] >= threshold[neuron]:
-            fired.append(neuron)
-    return fired
+            fired.add(neuron)
+    outputs = {group[neuron] for neuron in fired if group[neuron] >= 0}
+    return sorted(fired | {neuron for neuron in outputs if not spent[neuron]})
 
 
-def reset(potential: list[int], threshold: list[int], fired: list[int], floor: int | None, kind: str) -> None:
-    """Potentials of neurons that fired back to 0, or down by the threshold; all others up to the floor."""
-    for neuron in fired:
+def reset(
+    potential: list[int],
+    threshold: list[int],
+    spent: list[bool],
+    group: list[int],
+    fired: list[int],
+    floor: int | None,
+    kind: str,
+) -> None:
+    """Potentials of neurons that fired back to 0, or down by the threshold; all others up to the floor.
+
+    The members of a group are reset with any of them.
+    """
+    groups = {group[neuron] for neuron in fired if group[neuron] >= 0}
+    members = {neuron for neuron in range(len(potential)) if group[neuron] in groups and not spent[neuron]}
+    for neuron in members.union(fired):
         potential[neuron] = 0 if kind == "zero" else potential[neuron] - threshold[neuron]
     if floor is not None:
-        # A neuron that fired is at 0 or above, and no floor is above 0.
+        # A neuron that reached its threshold is at 0 or above, and no floor is above 0.
         for neuron in range(len(potential)):
             potential[neuron] = max(potential[neuron], floor)
 
 
+def spend(spent: list[bool], once: list[bool], fired: list[int]) -> None:
+    """Spend neurons that fire once."""
+    for neuron in fired:
+        spent[neuron] = once[neuron]
+
+
 def propagate(
-    in_flight: dict[int, Charges], fired: list[int], synapses: list[list[tuple[int, int, int]]], cycle: int
+    in_flight: dict[int, Arrivals], fired: list[int], synapses: list[list[tuple[int, int, int, int]]], cycle: int
 ) -> None:
     """Send a spike down every synapse of the neurons that fired.
 
     Parameters
     ----------
-    in_flight : dict of Charges
-        Charge by cycle of arrival.
+    in_flight : dict of Arrivals
+        By cycle of arrival.
     fired : list of int
-    synapses : list of list of (target, weight, delay)
+    synapses : list of list of (target, weight, delay, kind)
         Synapses by source.
     cycle : int
     """
     for source in fired:
-        for target, weight, delay in synapses[source]:
-            charges = in_flight.setdefault(cycle + delay, {})
+        for target, weight, delay, kind in synapses[source]:
+            charges = in_flight.setdefault(cycle + delay, ({}, {}, {}))[kind]
             charges[target] = charges.get(target, 0) + weight
 
 
@@ -102,13 +152,16 @@ class ReferenceEngine:
         self._floor = image.spec.potential_floor
         self._leak, self._reset = image.spec.leak, image.spec.reset
         self._threshold: list[int] = image.threshold.tolist()
+        self._once: list[bool] = (image.once == 1).tolist()
+        self._group: list[int] = image.group.tolist()
         self._tracks_touch = tracks_touch(image)
-        self._synapses: list[list[tuple[int, int, int]]] = [[] for _ in range(image.n_neurons)]
-        columns = (image.source(), image.target, image.weight, image.delay)
-        for source, target, weight, delay in zip(*(column.tolist() for column in columns), strict=True):
-            self._synapses[source].append((target, weight, delay))
+        self._synapses: list[list[tuple[int, int, int, int]]] = [[] for _ in range(image.n_neurons)]
+        columns = (image.source(), image.target, image.weight, image.delay, image.kind)
+        for source, *synapse in zip(*(column.tolist() for column in columns), strict=True):
+            self._synapses[source].append(tuple(synapse))
         self._watched = [False] * image.n_neurons
-        self.load(0, np.zeros(image.n_neurons, np.int64), PendingCharge(*(np.zeros(0, np.int64),) * 3))
+        nothing = np.zeros(image.n_neurons, np.int64)
+        self.load(0, nothing, nothing, nothing != 0, PendingCharge.none())
 
     @property
     def spike_count(self) -> np.ndarray:
@@ -119,29 +172,43 @@ class ReferenceEngine:
         """Say whose spikes `advance` reports: bool[n_neurons]."""
         self._watched = watched.tolist()
 
-    def load(self, cycle: int, potential: np.ndarray, pending: PendingCharge) -> None:
+    def load(
+        self, cycle: int, potential: np.ndarray, slope: np.ndarray, spent: np.ndarray, pending: PendingCharge
+    ) -> None:
         """Take over a state, and count from 0."""
         self.cycle = cycle
         self._potential: list[int] = potential.tolist()
-        self._in_flight: dict[int, Charges] = {}
-        for ahead, neuron, charge in zip(*map(np.ndarray.tolist, _columns(pending)), strict=True):
-            self._in_flight.setdefault(cycle + ahead, {})[neuron] = charge
+        self._slope: list[int] = slope.tolist()
+        self._spent: list[bool] = spent.tolist()
+        self._in_flight: dict[int, Arrivals] = {}
+        columns = (pending.ahead, pending.neuron, pending.charge, pending.kind)
+        for ahead, neuron, charge, kind in zip(*(column.tolist() for column in columns), strict=True):
+            self._in_flight.setdefault(cycle + ahead, ({}, {}, {}))[kind][neuron] = charge
         self._spike_count = [0] * len(self._potential)
 
     def potentials(self) -> np.ndarray:
         """Potentials after the last cycle: int64[n_neurons], potential units."""
         return np.array(self._potential, np.int64)
 
+    def slopes(self) -> np.ndarray:
+        """Slopes after the last cycle: int64[n_neurons], potential units per cycle."""
+        return np.array(self._slope, np.int64)
+
+    def spent(self) -> np.ndarray:
+        """Which neurons are spent after the last cycle: bool[n_neurons]."""
+        return np.array(self._spent, bool)
+
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""
         entries = [
-            (arrival - self.cycle, neuron, charge)
-            for arrival, charges in self._in_flight.items()
-            for neuron, charge in charges.items()
+            (arrival - self.cycle, neuron, kind, min(charge, 1) if kind == CLEAR else charge)
+            for arrival, arrivals in self._in_flight.items()
+            for kind in range(len(KINDS))
+            for neuron, charge in arrivals[kind].items()
             if charge or self._tracks_touch
         ]
-        table = np.array(sorted(entries), np.int64).reshape(-1, 3)
-        return PendingCharge(table[:, 0], table[:, 1].astype(np.int32), table[:, 2])
+        table = np.array(sorted(entries), np.int64).reshape(-1, 4)
+        return PendingCharge(table[:, 0], table[:, 1].astype(np.int32), table[:, 3], table[:, 2].astype(np.uint8))
 
     def advance(
         self, end: int, input_cycle: np.ndarray, input_neuron: np.ndarray, input_charge: np.ndarray
@@ -169,18 +236,20 @@ class ReferenceEngine:
             given.setdefault(cycle, []).append((neuron, charge))
         cycles: list[int] = []
         neurons: list[int] = []
+        potential, slope, spent, threshold, group = (
+            self._potential, self._slope, self._spent, self._threshold, self._group
+        )  # fmt: skip
         while self.cycle < end:
-            charges = deliver(self._in_flight, given.get(self.cycle, []), self.cycle)
-            integrate(self._potential, charges, self._leak)
-            fired = compare(self._potential, self._threshold, charges, self._evaluation)
-            reset(self._potential, self._threshold, fired, self._floor, self._reset)
+            arrivals = deliver(self._in_flight, given.get(self.cycle, []), self.cycle)
+            clear(potential, slope, spent, arrivals)
+            incline(slope, spent, arrivals)
+            integrate(potential, slope, spent, arrivals[CHARGE], self._leak)
+            fired = compare(potential, threshold, spent, group, reached(slope, arrivals), self._evaluation)
+            reset(potential, threshold, spent, group, fired, self._floor, self._reset)
+            spend(spent, self._once, fired)
             propagate(self._in_flight, fired, self._synapses, self.cycle)
             seen = observe(fired, self._watched, self._spike_count)
             cycles.extend([self.cycle] * len(seen))
             neurons.extend(seen)
             self.cycle += 1
         return np.array(cycles, np.int64), np.array(neurons, np.int32)
-
-
-def _columns(pending: PendingCharge) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return pending.ahead, pending.neuron, pending.charge

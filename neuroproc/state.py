@@ -12,26 +12,33 @@ from isa_spec.arrays import decode_npz, encode_npz
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.files import read_bytes, write_atomically
 from isa_spec.image import ProcessorImage
-from isa_spec.potentials import charge_range, synaptic_range
+from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
+from isa_spec.potentials import charge_range, slope_range, synaptic_range
 from isa_spec.spikes import SpikeEvents
 from neuroproc.bounds import endless_rise, falls_without_end, rising, steepest_fall
+from neuroproc.slopes import adder_range, endless_slopes
 
 FORMAT = "neuroproc-state"
 VERSION = 1
 _ARRAYS = {
     "potential": np.int64,
+    "slope": np.int64,
+    "spent": np.bool_,
     "ahead": np.int64,
     "neuron": np.int32,
     "charge": np.int64,
+    "kind": np.uint8,
     "input_cycle": np.int64,
     "input_port": np.int32,
     "input_value": np.int64,
 }
+_OPTIONAL = {"slope": "potential", "spent": "potential", "kind": "charge"}
+"""Arrays that are left out of a file where they are 0 everywhere, and the array that has their length."""
 
 
 @dataclass(frozen=True, eq=False)
 class PendingCharge:
-    """Charge under way over synapses, one entry per cycle and neuron, sorted by cycle, then neuron.
+    """What is under way over synapses, one entry per cycle, neuron and kind, sorted by cycle, then neuron, then kind.
 
     Parameters
     ----------
@@ -39,12 +46,21 @@ class PendingCharge:
         0 arrives in the next cycle.
     neuron : int32[n_entries]
     charge : int64[n_entries], potential units
-        Sum of the weights. An entry of 0 exists only where a delivery of 0 matters (`tracks_touch`).
+        Sum of the weights; 1 for any number of clear synapses. An entry of 0 exists only where a delivery of 0 matters
+        (`tracks_touch`).
+    kind : uint8[n_entries]
+        Index into `isa_spec.kinds.KINDS`.
     """
 
     ahead: np.ndarray
     neuron: np.ndarray
     charge: np.ndarray
+    kind: np.ndarray
+
+    @classmethod
+    def none(cls) -> PendingCharge:
+        """Nothing under way."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.uint8))
 
     def __len__(self) -> int:
         return len(self.ahead)
@@ -61,6 +77,8 @@ class ProcessorState:
     cycle : int
         Number of the next cycle.
     potential : int64[n_neurons], potential units
+    slope : int64[n_neurons], potential units per cycle
+    spent : bool[n_neurons]
     pending : PendingCharge
         What spikes of the past will still deliver.
     inputs : SpikeEvents
@@ -70,6 +88,8 @@ class ProcessorState:
     image: str
     cycle: int
     potential: np.ndarray
+    slope: np.ndarray
+    spent: np.ndarray
     pending: PendingCharge
     inputs: SpikeEvents
 
@@ -109,28 +129,49 @@ def check_state(image: ProcessorImage, digest: str, state: ProcessorState) -> No
     if state.image != digest:
         raise EmulationError(f"the state belongs to image {state.image}, this processor runs {digest}; load that image")
     n_neurons, pending, inputs = image.n_neurons, state.pending, state.inputs
-    if len(state.potential) != n_neurons:
-        raise EmulationError(f"state, potential: {len(state.potential)} entries, expected {n_neurons}")
+    for name in ("potential", "slope", "spent"):
+        found = len(getattr(state, name))
+        if found != n_neurons:
+            raise EmulationError(f"state, {name}: {found} entries, expected {n_neurons}")
     if not 0 <= state.cycle <= 2**62:
         raise EmulationError(f"state, cycle: {state.cycle}, allowed 0 and above")
     floor, highest = _lowest_rest(image, state.cycle), _highest_rest(image, state.cycle)
     _refuse("potential", state.potential, (state.potential < floor) | (state.potential > highest))
     _refuse("ahead", pending.ahead, (pending.ahead < 0) | (pending.ahead >= image.max_delay))
     _refuse("neuron", pending.neuron, (pending.neuron < 0) | (pending.neuron >= n_neurons))
-    least, most = synaptic_range(image)
-    charge, to = pending.charge, pending.neuron
-    _refuse("charge", charge, (charge < least[to]) | (charge > most[to]))
-    place = list(zip(pending.ahead.tolist(), pending.neuron.tolist(), strict=True))
+    lowest, highest = _slope_limits(image, state.cycle)
+    _refuse("slope", state.slope, (state.slope < lowest) | (state.slope > highest))
+    _refuse("spent", state.spent, state.spent & (image.once == 0))
+    _refuse("kind", pending.kind, pending.kind >= len(KINDS))
+    clears = np.zeros(n_neurons, np.int64)
+    clears[image.target[image.kind == CLEAR]] = 1
+    limits = {CHARGE: synaptic_range(image), SLOPE: slope_range(image), CLEAR: (clears, clears)}
+    least, most = (np.stack([limits[kind][end] for kind in range(len(KINDS))]) for end in (0, 1))
+    charge, to = pending.charge, (pending.kind, pending.neuron)
+    none = (pending.kind == CLEAR) & (charge == 0)
+    _refuse("charge", charge, (charge < least[to]) | (charge > most[to]) | none)
+    place = list(zip(pending.ahead.tolist(), pending.neuron.tolist(), pending.kind.tolist(), strict=True))
     if any(a >= b for a, b in itertools.pairwise(place)):
-        raise EmulationError("state, pending: entries are not sorted by cycle and neuron, or one occurs twice")
+        raise EmulationError("state, pending: entries are not sorted by cycle, neuron and kind, or one occurs twice")
     _refuse("input_cycle", inputs.cycle, inputs.cycle < state.cycle)
+
+
+def _slope_limits(image: ProcessorImage, cycle: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest slope that a run of so many cycles can leave: int64[n_neurons], twice."""
+    # No more cycles than lead to the adder's end: so many steps fit 64 bits.
+    lowest, highest = adder_range(image)
+    down, up = slope_range(image)
+    low = down * np.minimum(cycle, lowest // np.minimum(down, -1) + 1)
+    high = up * np.minimum(cycle, highest // np.maximum(up, 1) + 1)
+    return np.maximum(low, lowest), np.minimum(high, highest)
 
 
 def _lowest_rest(image: ProcessorImage, cycle: int) -> int:
     """Lowest potential that a run of so many cycles can leave."""
     floor = image.spec.potential_floor
     if image.spec.leak == "all":
-        fall = -steepest_fall(image)  # of one cycle, from 0
+        # Of one cycle, from 0; a slope can be anything.
+        fall = -steepest_fall(image) if endless_slopes(image) is None else adder_range(image)[0]
         return fall if floor is None else max(floor, fall)
     return -cycle * steepest_fall(image) if floor is None or falls_without_end(image) else floor
 
@@ -139,6 +180,9 @@ def _highest_rest(image: ProcessorImage, cycle: int) -> np.ndarray:
     """Highest potential of each neuron that a run of so many cycles can leave: int64[n_neurons], potential units."""
     threshold = image.threshold.astype(np.int64)
     highest = np.maximum(threshold - 1, 0)
+    slopes = endless_slopes(image)
+    if image.spec.reset == "subtract" and slopes is not None:
+        highest[slopes.neuron] = np.maximum(slopes.highest - threshold[slopes.neuron], highest[slopes.neuron])
     if image.spec.reset == "subtract" and image.spec.leak == "all":
         return np.maximum(highest, charge_range(image)[1] - threshold)
     rise = endless_rise(image)
@@ -166,6 +210,7 @@ def save_state(path: str | Path, state: ProcessorState) -> None:
         If the file cannot be written.
     """
     arrays = _arrays(state)
+    arrays = {name: array for name, array in arrays.items() if name not in _OPTIONAL or np.any(array)}
     header = {"format": FORMAT, "version": VERSION, "image": state.image, "cycle": state.cycle}
     with write_atomically(path) as file:
         file.write(encode_npz({**{key: np.array(value) for key, value in header.items()}, **arrays}))
@@ -190,21 +235,31 @@ def load_state(path: str | Path) -> ProcessorState:
         raise FormatError(f"{where}: the header is damaged; save the state again")
     for name, dtype in _ARRAYS.items():
         array = content.get(name)
+        if array is None and name in _OPTIONAL:
+            array = content[name] = np.zeros(content[_OPTIONAL[name]].shape, dtype)
         if array is None or array.dtype != dtype or array.ndim != 1:
             raise FormatError(f"{where}: section {name} is missing or not {np.dtype(dtype)}[n]; save the state again")
-    for names in (("ahead", "neuron", "charge"), ("input_cycle", "input_port", "input_value")):
+    for names in (
+        ("ahead", "neuron", "charge", "kind"),
+        ("potential", "slope", "spent"),
+        ("input_cycle", "input_port", "input_value"),
+    ):
         if len({len(content[name]) for name in names}) > 1:
             raise FormatError(f"{where}: sections {', '.join(names)} differ in length; save the state again")
     return ProcessorState(
         image=str(header["image"]),
         cycle=int(header["cycle"]),
         potential=content["potential"],
-        pending=PendingCharge(content["ahead"], content["neuron"], content["charge"]),
+        slope=content["slope"],
+        spent=content["spent"],
+        pending=PendingCharge(content["ahead"], content["neuron"], content["charge"], content["kind"]),
         inputs=SpikeEvents(content["input_cycle"], content["input_port"], content["input_value"]),
     )
 
 
 def _arrays(state: ProcessorState) -> dict[str, np.ndarray]:
     pending, inputs = state.pending, state.inputs
-    columns = (state.potential, pending.ahead, pending.neuron, pending.charge, inputs.cycle, inputs.port, inputs.value)
+    neurons = (state.potential, state.slope, state.spent)
+    charges = (pending.ahead, pending.neuron, pending.charge, pending.kind)
+    columns = (*neurons, *charges, inputs.cycle, inputs.port, inputs.value)
     return dict(zip(_ARRAYS, columns, strict=True))

@@ -207,9 +207,12 @@ def same(one: ProcessorState, other: ProcessorState) -> bool:
     """Whether two states of one image differ in nothing but their clock."""
     pairs = (
         (one.potential, other.potential),
+        (one.slope, other.slope),
+        (one.spent, other.spent),
         (one.pending.ahead, other.pending.ahead),
         (one.pending.neuron, other.pending.neuron),
         (one.pending.charge, other.pending.charge),
+        (one.pending.kind, other.pending.kind),
     )
     return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 

@@ -119,7 +119,9 @@ class EventEngine:
         self._arrays = self._arrays._replace(**arrays)
         note_addresses(self._arrays)
 
-    def load(self, cycle: int, potential: np.ndarray, pending: PendingCharge) -> None:
+    def load(
+        self, cycle: int, potential: np.ndarray, slope: np.ndarray, spent: np.ndarray, pending: PendingCharge
+    ) -> None:
         """Take over a state, and count from 0."""
         arrays, numbers = self._arrays, self._numbers
         n_slots, stride = int(numbers[Number.N_SLOTS]), int(numbers[Number.STRIDE])
@@ -167,6 +169,14 @@ class EventEngine:
         """Potentials after the last cycle: int64[n_neurons], potential units."""
         return self._arrays.potential[self._number].astype(np.int64)
 
+    def slopes(self) -> np.ndarray:
+        """Slopes after the last cycle: int64[n_neurons], potential units per cycle."""
+        return np.zeros(len(self._number), np.int64)
+
+    def spent(self) -> np.ndarray:
+        """Which neurons are spent after the last cycle: bool[n_neurons]."""
+        return np.zeros(len(self._number), bool)
+
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""
         arrays, numbers = self._arrays, self._numbers
@@ -189,7 +199,7 @@ class EventEngine:
         total = np.add.reduceat(charge, begins) if len(begins) else charge
         if not tracks_touch:
             begins, total = begins[total != 0], total[total != 0]
-        return PendingCharge(ahead[begins], neuron[begins], total)
+        return PendingCharge(ahead[begins], neuron[begins], total, np.zeros(len(begins), np.uint8))
 
     def advance(
         self, end: int, input_cycle: np.ndarray, input_neuron: np.ndarray, input_charge: np.ndarray

@@ -111,14 +111,16 @@ class LaneBatch:
         synapse = np.repeat(image.row_start[source], fan_out) + within
         ahead = image.delay[synapse] - 1 - np.repeat(age, fan_out)
         synapse, ahead = synapse[ahead >= 0], ahead[ahead >= 0]
-        return self.merged(PendingCharge(ahead, image.target[synapse], image.weight[synapse]))
+        return self.merged(PendingCharge(ahead, image.target[synapse], image.weight[synapse], image.kind[synapse]))
 
     def merged(self, *parts: PendingCharge) -> PendingCharge:
         """Charge from several sources: one entry per cycle and neuron."""
         columns = ([getattr(part, name) for part in parts] for name in ("ahead", "neuron", "charge"))
         ahead, neuron, charge = summed(*map(np.concatenate, columns))
         kept = (charge != 0) | self.tables.tracks_touch
-        return PendingCharge(ahead[kept], neuron[kept].astype(np.int32), charge[kept])
+        return PendingCharge(
+            ahead[kept], neuron[kept].astype(np.int32), charge[kept], np.zeros(np.count_nonzero(kept), np.uint8)
+        )
 
     def run(
         self, end: int, cycle: np.ndarray, neuron: np.ndarray, charge: np.ndarray, lanes: np.ndarray, counted: Any = ALL
@@ -192,7 +194,9 @@ class LaneEngine:
         """Say whose spikes `advance` reports: bool[n_neurons]."""
         self._batch.watch(watched.astype(np.uint64))
 
-    def load(self, cycle: int, potential: np.ndarray, pending: PendingCharge) -> None:
+    def load(
+        self, cycle: int, potential: np.ndarray, slope: np.ndarray, spent: np.ndarray, pending: PendingCharge
+    ) -> None:
         """Take over a state, and count from 0."""
         rows = np.zeros((self._image.n_neurons, LANES), np.int64)
         rows[:, 0] = potential
@@ -204,12 +208,22 @@ class LaneEngine:
         """Potentials after the last cycle: int64[n_neurons], potential units."""
         return self._batch.potentials()[:, 0].astype(np.int64)
 
+    def slopes(self) -> np.ndarray:
+        """Slopes after the last cycle: int64[n_neurons], potential units per cycle."""
+        return np.zeros(self._image.n_neurons, np.int64)
+
+    def spent(self) -> np.ndarray:
+        """Which neurons are spent after the last cycle: bool[n_neurons]."""
+        return np.zeros(self._image.n_neurons, bool)
+
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""
         sent = self._batch.pending(self._batch.recent_spikes(), 0)
         later = self._arriving[0] >= self.cycle
         ahead, neuron, charge = (column[later] for column in self._arriving)
-        return self._batch.merged(PendingCharge(ahead - self.cycle, neuron, charge), sent)
+        return self._batch.merged(
+            PendingCharge(ahead - self.cycle, neuron, charge, np.zeros(len(neuron), np.uint8)), sent
+        )
 
     def advance(
         self, end: int, input_cycle: np.ndarray, input_neuron: np.ndarray, input_charge: np.ndarray

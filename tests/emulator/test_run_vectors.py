@@ -12,7 +12,7 @@ from isa_spec import errors
 from isa_spec.spikes import SpikeEvents
 from isa_spec.vectors import Vector, load_vectors, vector_image
 from neuroproc.probe import PotentialProbe, SpikeProbe
-from neuroproc.processor import Processor
+from neuroproc.processor import EXTENSIONS, Processor
 
 VECTORS = load_vectors()
 
@@ -31,9 +31,16 @@ def play(vector: Vector, processor: Processor) -> Iterator[tuple[int, SpikeEvent
     yield 0, None
 
 
+def skip_what_it_lacks(vector: Vector, request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["engine"]
+    if set(vector_image(vector).spec.extensions) - set(EXTENSIONS[name]):
+        pytest.skip(f"engine {name} refuses it")
+
+
 @pytest.mark.vector
 @pytest.mark.parametrize("vector", [vector for vector in VECTORS if vector.error is None], ids=str)
-def test_answer(vector: Vector, engine: Callable[..., Processor]) -> None:
+def test_answer(vector: Vector, engine: Callable[..., Processor], request: pytest.FixtureRequest) -> None:
+    skip_what_it_lacks(vector, request)
     n_neurons = len(vector.threshold)
     spike_probe, potential_probe = SpikeProbe(), PotentialProbe()
     processor = engine(vector_image(vector), probes=[spike_probe, potential_probe])
@@ -62,7 +69,8 @@ def test_answer(vector: Vector, engine: Callable[..., Processor]) -> None:
 @pytest.mark.vector
 @pytest.mark.error
 @pytest.mark.parametrize("vector", [vector for vector in VECTORS if vector.refused_by == "emulator"], ids=str)
-def test_refusal(vector: Vector, engine: Callable[..., Processor]) -> None:
+def test_refusal(vector: Vector, engine: Callable[..., Processor], request: pytest.FixtureRequest) -> None:
+    skip_what_it_lacks(vector, request)
     assert vector.error is not None
     assert vector.says is not None
     processor = engine(vector_image(vector))

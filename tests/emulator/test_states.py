@@ -123,7 +123,10 @@ def pending(state: ProcessorState, **changes: np.ndarray) -> ProcessorState:
         (lambda s: pending(s, neuron=changed(s.pending.neuron, -1)), r"neuron\[0\] = -1: no run"),
         (lambda s: pending(s, charge=changed(s.pending.charge, 10**6)), r"charge\[0\] = 1000000: no run"),
         (lambda s: pending(s, charge=changed(s.pending.charge, -(10**6))), r"charge\[0\] = -1000000: no run"),
-        (lambda s: dataclasses.replace(s, pending=PendingCharge(*(np.array([1, 1]),) * 3)), "not sorted"),
+        (
+            lambda s: dataclasses.replace(s, pending=PendingCharge(*(np.array([1, 1]),) * 3, np.zeros(2, np.uint8))),
+            "not sorted",
+        ),
     ],
 )
 def test_altered_state(engine: Engine, alter: Callable[[ProcessorState], ProcessorState], message: str) -> None:
@@ -146,7 +149,7 @@ def test_altered_state(engine: Engine, alter: Callable[[ProcessorState], Process
         ({"image": np.array(3)}, "header is damaged"),
         ({"potential": None}, "section potential is missing or not int64"),
         ({"charge": np.zeros(3)}, "section charge is missing or not int64"),
-        ({"charge": np.zeros(3, np.int64)}, "sections ahead, neuron, charge differ in length"),
+        ({"charge": np.zeros(3, np.int64)}, "sections ahead, neuron, charge, kind differ in length"),
         ({"input_port": np.zeros(3, np.int32)}, "sections input_cycle, input_port, input_value differ in length"),
     ],
 )
