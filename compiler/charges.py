@@ -63,6 +63,8 @@ class Charges:
         Arrives with the data of a blank slot of a gated layer: whatever the data, the unit stays silent.
     preload
         Arrives with the first spikes of counted values: what negative weights can take away at most. 0 elsewhere.
+    latch
+        Arrives from the unit itself, one cycle after it fired: whatever the data, it fires again. 0 for most.
     """
 
     threshold: np.ndarray
@@ -70,11 +72,12 @@ class Charges:
     clear: np.ndarray
     inhibit: np.ndarray
     preload: np.ndarray
+    latch: np.ndarray
 
 
 def no_charges(threshold: np.ndarray) -> Charges:
     """Thresholds without any charge of the phase clock."""
-    return Charges(threshold, *(np.zeros_like(threshold) for _ in range(4)))
+    return Charges(threshold, *(np.zeros_like(threshold) for _ in range(5)))
 
 
 def ways_to_clear(spec: ProcessorSpec) -> tuple[str, ...]:
@@ -172,7 +175,7 @@ def layer_charges(
     nothing = np.zeros_like(bias)
     inhibit = -np.maximum(positive + bias - threshold + 1, 0) if gated else nothing
     if clearing == "leak":
-        return Charges(threshold, bias, nothing, inhibit, nothing)
+        return Charges(threshold, bias, nothing, inhibit, nothing, nothing)
     floor = spec.potential_floor
     above = np.minimum(threshold - 1, positive + bias)
     if spec.reset == "subtract":
@@ -182,10 +185,10 @@ def layer_charges(
         lowest = negative + np.minimum(bias + inhibit, 0)
         if floor is not None:
             lowest = np.maximum(lowest, floor)
-        return Charges(threshold, bias, np.where(keeps, threshold - lowest - negative, 0), inhibit, nothing)
+        return Charges(threshold, bias, np.where(keeps, threshold - lowest - negative, 0), inhibit, nothing, nothing)
     assert floor is not None  # else the way is another
     lift, clear = bias - np.where(keeps, floor, 0), np.where(keeps, floor - above, 0)
-    return Charges(threshold, lift, clear, inhibit, nothing)
+    return Charges(threshold, lift, clear, inhibit, nothing, nothing)
 
 
 def _counting_charges(
@@ -221,7 +224,7 @@ def _counting_charges(
         # The first inhibition may come before there is a release that it takes back.
         lowest = negative + inhibit if floor is None else np.maximum(negative + inhibit, floor)
         clear = threshold - lowest - negative
-    return Charges(threshold, release, clear, inhibit, preload)
+    return Charges(threshold, release, clear, inhibit, preload, np.zeros_like(release))
 
 
 def sum_range(windows: Sequence[Window], levels: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:

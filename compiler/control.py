@@ -61,9 +61,12 @@ def bias_delay(schedule: Schedule, stage: Stage) -> int:
     """From the phase clock to the units, to arrive with the data: of counted values with the last, of rates the first.
 
     The very first one must not come before the first clearing that it is to balance (a floor below 0, or a preload),
-    nor before the gates are awake, which are there a hop after the phase before the data's.
+    nor before the gates are awake, which are there a hop after the phase before the data's. What takes back the latches
+    of forced spikes arrives one cycle after these, and so after the first of them.
     """
     contract, least = stage.contract, schedule.least
+    if schedule.clearing == "force" and stage.charges.latch.any():
+        return clear_delay(schedule, stage) + 1
     lifted = schedule.clearing == "floor" and schedule.spec.potential_floor and np.any(stage.charges.clear)
     if lifted or stage.levels > 1:
         delay = clear_delay(schedule, stage) + contract.slot - contract.levels

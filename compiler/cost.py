@@ -136,7 +136,7 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
         shared = int(by_row @ uses @ by_col)
         synapses += shared // contract.channels * contract.lane_channels if part.together else shared
     lanes = contract.lane_rows * contract.lane_cols
-    for kind in ("clear", "bias", "inhibit", "preload"):
+    for kind in ("clear", "bias", "inhibit", "preload", "latch"):
         synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"{what}, {kind}").sum())
     roles = {stage.role: contract.n_lanes}
     folded = _with_lines(LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, 0), lines)

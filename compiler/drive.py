@@ -130,6 +130,8 @@ class SpikingLayer:
     threshold : int64[C], potential units
     floor : int or None, potential units
         Of a rate-coded network, in the units of the terms.
+    latched : bool
+        Whether a unit that has fired fires in every later step of the frame.
     """
 
     layer: Layer
@@ -137,6 +139,7 @@ class SpikingLayer:
     terms: tuple[Term, ...]
     threshold: np.ndarray
     floor: int | None = None
+    latched: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +190,7 @@ def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
             for part, window in zip(parts, windows, strict=True)
         )
         floor = None if network.floor is None else network.floor * scale
-        found.append(SpikingLayer(layer, shape, terms, threshold, floor))
+        found.append(SpikingLayer(layer, shape, terms, threshold, floor, network.latches(layer)))
         maps[layer.name] = (_Part(0, shape, layer.name, shape),)
     return tuple(found)
 

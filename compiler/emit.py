@@ -12,6 +12,7 @@ from compiler.fans import splits_fan_out
 from compiler.graph import GraphBuilder, NeuronGraph
 from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates, emit_turns
 from compiler.lowering.hold import emit_hold
+from compiler.lowering.latch import emit_latch
 from compiler.lowering.window import emit_window
 from compiler.network import LayeredNetwork
 from compiler.passes.insert_relays import insert_relays
@@ -116,6 +117,7 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
         for part in stage.aligned:
             emit_window(builder, part, schedule.contract(part.source), stage.contract, lanes[part.source], units)
         emit_charges(builder, schedule, stage, units, phase_clock)
+        emit_latch(builder, stage, units)
         if stage.gated:
             emit_gates(builder, schedule, stage, layer, units, phase_clock, frame_clock)
         if stage.held:

@@ -38,7 +38,8 @@ class Leaving:
 
 def joined_leaving(n_neurons: int, found: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Leaving:
     """Everything that leaves some neurons from parts of it: neuron, delay and count, in any order."""
-    neuron, delay, count = (np.concatenate([np.zeros(0, np.int64), *part]) for part in zip(*found, strict=True))
+    nothing = (np.zeros(0, np.int64),) * 3
+    neuron, delay, count = (np.concatenate(part) for part in zip(nothing, *found, strict=True))
     span = int(delay.max(initial=0)) + 1
     keys, where = np.unique(neuron * span + delay, return_inverse=True)
     counts = np.bincount(where.reshape(-1), count, len(keys)).astype(np.int64)  # exact: sums are below 2**52
@@ -130,8 +131,7 @@ def _measured(delay: bytes, count: bytes, most: int, max_delay: int | None) -> t
 def leaving_lanes(schedule: Schedule, carrier: int) -> Leaving:
     """What leaves the lanes of the input (0) or of stage ``carrier - 1``."""
     read = schedule.contract(carrier)
-    nothing = np.zeros(0, np.int64)
-    found = [(nothing, nothing, nothing)]
+    found = [_latches(schedule, schedule.stages[carrier - 1])] if carrier else []
     for stage in schedule.stages:
         for part in stage.aligned:
             if part.source == carrier:
@@ -141,6 +141,13 @@ def leaving_lanes(schedule: Schedule, carrier: int) -> Leaving:
                 lanes = read.lanes().ravel()
                 found.append((lanes, np.full_like(lanes, schedule.hop), np.ones_like(lanes)))
     return joined_leaving(read.n_lanes, found)
+
+
+def _latches(schedule: Schedule, stage: Stage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    lanes = stage.contract.lane_rows * stage.contract.lane_cols
+    copies = np.repeat(pieces(stage.charges.latch, schedule.spec, f"layer '{stage.name}', latch"), lanes)
+    own = np.flatnonzero(copies)
+    return own, np.ones_like(own), copies[own]
 
 
 def _through_window(
@@ -233,7 +240,7 @@ def _unit_fan_in(schedule: Schedule, stage: Stage) -> np.ndarray:
             fan += reached[:: wrote.n_turns]
         else:
             np.add.at(fan, neuron, reached)
-    sent = [getattr(stage.charges, kind) for kind in ("clear", "bias", "inhibit", "preload")]
+    sent = [getattr(stage.charges, kind) for kind in ("clear", "bias", "inhibit", "preload", "latch")]
     if stage.hold:
         sent += [stage.hold.clear, stage.hold.preload, stage.hold.release]
         for part in stage.held:

@@ -47,6 +47,7 @@ class Carrier:
         Most spikes by which a value is told: above 1 for a counted input and the serialiser behind it, and for every
         carrier of a rate-coded network.
     floor : int or None, potential units
+    latched : bool
         As in `SpikingLayer`.
     """
 
@@ -58,6 +59,7 @@ class Carrier:
     serialises: int | None = None
     levels: int = 1
     floor: int | None = None
+    latched: bool = False
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -155,7 +157,16 @@ def _units(
         for term, rows, cols in zip(spiking.terms, *axes, strict=True)
     )
     tile = (axes[0][0].unroll, axes[1][0].unroll)
-    return Carrier(name, spiking.shape, tile, readings, spiking.threshold, levels=levels, floor=spiking.floor)
+    return Carrier(
+        name,
+        spiking.shape,
+        tile,
+        readings,
+        spiking.threshold,
+        levels=levels,
+        floor=spiking.floor,
+        latched=spiking.latched,
+    )
 
 
 def _serialise(carriers: list[Carrier], number: int, wanted: Tile | None) -> int:

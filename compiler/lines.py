@@ -47,7 +47,14 @@ def delay_lines(schedule: Schedule) -> list[Lines]:
             _longest_of(part, contracts[part.source], stage.contract, longest[part.source])
         for part in stage.held:
             np.maximum(longest[part.source], schedule.hop, out=longest[part.source])
+    for stage, lanes in zip(schedule.stages, longest[1:], strict=True):
+        _latch_of(stage, lanes)
     return [delay_lines_of(lanes, np.zeros_like(lanes), schedule.spec) for lanes in longest]
+
+
+def _latch_of(stage: Stage, lanes: np.ndarray) -> None:
+    """Raise the longest delay of lanes whose units speak to themselves: no other synapse joins a neuron to itself."""
+    np.maximum(lanes, (stage.charges.latch > 0)[:, None, None], out=lanes)
 
 
 def _longest_of(part: Part, read: StreamContract, wrote: StreamContract, lanes: np.ndarray) -> None:
@@ -99,6 +106,8 @@ def _parted(schedule: Schedule, carrier: int, read: StreamContract) -> Lines:
                         line.merge(reader.line(row, col))
             longest[:, np.array(rows)[:, None], cols] = line.longest()[:, None, None]
             proxies[:, np.array(rows)[:, None], cols] = line.proxies()[:, None, None]
+    if carrier:
+        _latch_of(schedule.stages[carrier - 1], longest)
     return delay_lines_of(longest, proxies, schedule.spec)
 
 

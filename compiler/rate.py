@@ -46,8 +46,6 @@ def check_rate(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> 
     """
     if not network.rate:
         return
-    if network.latched:
-        raise ScheduleError(f"network '{network.name}' is latched (encoding 'latency'), and cannot be folded")
     needs = {"reset": network.reset, "leak": "none"}
     for key in needs:
         if getattr(spec, key) != needs[key]:
@@ -132,11 +130,13 @@ def rate_charges(
     keeps = above > 0 if chip == 0 else (above > 0) | (negative < 0) | (inhibit < 0)
     if clearing == "floor":
         assert chip is not None  # else the way is another
-        return Charges(threshold, np.where(keeps, -chip, 0), np.where(keeps, chip - above, 0), inhibit, nothing)
+        return Charges(
+            threshold, np.where(keeps, -chip, 0), np.where(keeps, chip - above, 0), inhibit, nothing, nothing
+        )
     lowest = steps * (negative + inhibit)
     if chip is not None:
         lowest = np.maximum(lowest, chip)
-    return Charges(threshold, nothing, np.where(keeps, threshold - lowest - negative, 0), inhibit, nothing)
+    return Charges(threshold, nothing, np.where(keeps, threshold - lowest - negative, 0), inhibit, nothing, nothing)
 
 
 def _check_floor(lowest: np.ndarray, floor: int | None, spec: ProcessorSpec, name: str) -> None:

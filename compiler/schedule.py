@@ -13,6 +13,7 @@ from compiler.drive import each_channel
 from compiler.fans import check_fan_in
 from compiler.geometry import Geometry, make_geometry
 from compiler.hold import FROM_STREAM, HoldCharges, hold_charges
+from compiler.latch import latch_charges
 from compiler.lines import missing_lead
 from compiler.network import LayeredNetwork
 from compiler.pitches import Pitch, find_pitches
@@ -265,8 +266,9 @@ def _charges(
     windows, levels = [part.window for part in parts], [part.levels for part in parts]
     assert carrier.threshold is not None  # it has units
     if network.rate:
+        charges = latch_charges if carrier.latched else rate_charges
         floor, threshold = carrier.floor, carrier.threshold
-        return rate_charges(windows, threshold, network.steps, floor, spec, gated, clearing, carrier.name)
+        return charges(windows, threshold, network.steps, floor, spec, gated, clearing, carrier.name)
     return layer_charges(windows, levels, carrier.threshold, spec, gated, clearing, carrier.name)
 
 
