@@ -127,7 +127,7 @@ def to_classes(decode: Mapping[str, Any], trains: np.ndarray, potential: np.ndar
     charge = np.zeros((n_frames, decode["classes"]), np.int64)
     if needs_potentials(decode):
         assert potential is not None  # whoever decides this way has looked
-        charge = potential.reshape(n_frames, decode["classes"], -1).sum(axis=2)
+        charge = class_potentials(decode, potential)
     if decode.get("by") == "potential":
         return np.argmax(charge, axis=1)
     by_class = trains.reshape(n_frames, n_steps, decode["classes"], n_outputs // decode["classes"])
@@ -152,3 +152,15 @@ def _first_to_speak(fires: np.ndarray, among: np.ndarray) -> np.ndarray:
         speak = among & fires[:, step]
         among = np.where(speak.any(axis=1, keepdims=True), speak, among)
     return among
+
+
+def class_potentials(decode: Mapping[str, Any], potential: np.ndarray) -> np.ndarray:
+    """What the units of each class hold together: int64[n_frames, n_classes], potential units.
+
+    Parameters
+    ----------
+    decode : dict
+        Of kind ``argmax``, as `check_decode` returns it.
+    potential : int64[n_frames, n_outputs], potential units
+    """
+    return potential.reshape(len(potential), decode["classes"], -1).sum(axis=2)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from neuroproc.classification import classify
     from neuroproc.cli.demo import demo
     from neuroproc.cli.verify import verify
+    from neuroproc.early_exit import classify_by_margin
     from neuroproc.formats.frames import read_frames, read_labels
     from neuroproc.formats.images import load_image, save_image
     from neuroproc.formats.spikes import read_spikes, write_spikes
@@ -59,6 +60,7 @@ _HOME = {
     "StreamContract": "isa_spec.stream",
     "build_image": "isa_spec.image",
     "classify": "neuroproc.classification",
+    "classify_by_margin": "neuroproc.early_exit",
     "compile_network": "compiler.emit",
     "cost_of": "compiler.cost",
     "count": "neuroproc.measures",
@@ -105,6 +107,7 @@ __all__ = [
     "__version__",
     "build_image",
     "classify",
+    "classify_by_margin",
     "compile_network",
     "cost_of",
     "count",

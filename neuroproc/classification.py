@@ -32,7 +32,7 @@ class Classification:
         Classes; None if the network has none.
     labels : int64[n_frames] or None
     cycles, spikes, synaptic_operations : int
-        Of one stream with all frames, from the reset to the last decision.
+        From the reset to the last decision, of one stream with all frames; or of single frames, together.
     seconds : float
         Wall time of the emulation, encoding and decoding included, loading and choosing an engine not.
     engine : str
@@ -80,6 +80,28 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def check_request(
+    image: ProcessorImage, frames: np.ndarray, labels: np.ndarray | None, threads: int | None
+) -> tuple[np.ndarray, int]:
+    """Frames with channels, rows and columns, and the number of threads, if they can be classified.
+
+    Parameters, Raises
+    ------------------
+    As `classify`.
+    """
+    frames = as_frames(frames, input_shape(image))
+    if not len(frames):
+        raise EmulationError("no frames to classify")
+    check_frames(image.encoding or {}, frames)
+    if labels is not None and len(labels) != len(frames):
+        raise EmulationError(f"{len(labels)} labels for {len(frames)} frames")
+    if threads is None:
+        threads = available_cores()
+    if threads < 1:
+        raise EmulationError(f"threads = {threads}, allowed: 1 and above")
+    return frames, threads
+
+
 def classify(
     image: ProcessorImage,
     frames: np.ndarray,
@@ -112,16 +134,7 @@ def classify(
     FormatError
         If the frames do not fit, or the encoding cannot carry their values.
     """
-    frames = as_frames(frames, input_shape(image))
-    if not len(frames):
-        raise EmulationError("no frames to classify")
-    check_frames(image.encoding or {}, frames)
-    if labels is not None and len(labels) != len(frames):
-        raise EmulationError(f"{len(labels)} labels for {len(frames)} frames")
-    if threads is None:
-        threads = available_cores()
-    if threads < 1:
-        raise EmulationError(f"threads = {threads}, allowed: 1 and above")
+    frames, threads = check_request(image, frames, labels, threads)
     stream = FrameStream(image, frames)
     if engine == "auto":
         engine, jobs = faster_jobs(stream, threads)

@@ -33,7 +33,7 @@ import numpy as np
 
 from neuroproc.lane_stretches import LANES, lane_jobs
 from neuroproc.processor import Processor
-from neuroproc.stretches import FrameStream, Job, processor_jobs
+from neuroproc.stretches import FrameStream, Job, Span, processor_jobs
 
 TRIED = 4
 """Intervals in which spikes are counted."""
@@ -51,7 +51,7 @@ LANE_NEURON, LANE_SYNAPSE = 4.5e-3, 0.6e-3
 """Microseconds of the lanes: for a frame; and for a neuron and a synapse in a cycle of 64 frames."""
 
 
-def faster_jobs(stream: FrameStream, threads: int) -> tuple[str, list[Job]]:
+def faster_jobs(stream: FrameStream, threads: int) -> tuple[str, list[Job[Span]]]:
     """Name of the engine that is faster for a stream, and its jobs."""
     processor = Processor(stream.image, "event")
     # Below this, lanes could not make up for their warm-up.

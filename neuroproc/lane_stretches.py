@@ -240,7 +240,7 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
     )
 
 
-def lane_jobs(stream: FrameStream, threads: int) -> list[Job]:
+def lane_jobs(stream: FrameStream, threads: int) -> list[Job[Span]]:
     """64 stretches for each thread, in lockstep.
 
     Raises

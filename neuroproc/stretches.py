@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -156,10 +157,11 @@ class Span:
 
 
 Report = Callable[[int], None]
-"""Called with the intervals done since the last call."""
+"""Called with what was done since the last call, of stretches in intervals."""
 
-Job = Callable[[Report], Span]
-"""Runs some stretches."""
+Result = TypeVar("Result")
+Job = Callable[[Report], Result]
+"""Runs some part, mostly stretches, in one thread."""
 
 
 def run_span(processor: Processor, stream: FrameStream, begin: int, end: int, report: Report) -> Span:
@@ -242,7 +244,7 @@ def run_again(stream: FrameStream, span: Span, state: ProcessorState) -> Span:
     return _go_on(processor, stream, span.begin, span.end, clock, lambda intervals: None)
 
 
-def processor_jobs(stream: FrameStream, engine: str, threads: int, first: Processor | None = None) -> list[Job]:
+def processor_jobs(stream: FrameStream, engine: str, threads: int, first: Processor | None = None) -> list[Job[Span]]:
     """A stretch for each thread, each with a processor of its own, as many as are worth their warm-up.
 
     Parameters
@@ -270,14 +272,14 @@ class Stopped(Exception):
     """Raised in threads whose result nobody waits for any more."""
 
 
-def run_side_by_side(jobs: Sequence[Job], progress: Callable[[int], None]) -> list[Span]:
-    """Spans of all jobs, each in a thread of its own; a single one in this thread.
+def run_side_by_side(jobs: Sequence[Job[Result]], progress: Callable[[int], None]) -> list[Result]:
+    """Results of all jobs, each in a thread of its own; a single one in this thread.
 
     Parameters
     ----------
     jobs : sequence of Job
     progress : callable
-        Called now and then with the intervals done so far.
+        Called now and then with what is done so far, in the unit that the jobs report.
     """
     done = [0] * len(jobs)
     stop = False

@@ -1,13 +1,17 @@
-"""Encode frames, run them through an image back to back, decode their classes."""
+"""Encode frames, run them through an image back to back (or one by one, until the class is clear), decode classes."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+
+import numpy as np
 
 from isa_spec.errors import EmulationError
 from neuroproc.classification import Classification, classify
 from neuroproc.cli.show import print_json, progress, table
 from neuroproc.cli.streams import get_image
+from neuroproc.early_exit import EarlyExit, classify_by_margin
 from neuroproc.formats.frames import read_examples, read_labels
 from neuroproc.host import input_shape
 from neuroproc.processor import ENGINES
@@ -25,6 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "unless others are given",
     )  # fmt: skip
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N frames")
+    parser.add_argument(
+        "--margin", type=positive, metavar="M",
+        help="early exit, for images that decide by potential: frames one by one, each until its best class leads by M "
+        "potential units (default: all steps of all frames, back to back)",
+    )  # fmt: skip
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the faster")
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="stretches of the stream side by side (default: all cores)"
@@ -40,12 +49,14 @@ def execute(args: argparse.Namespace) -> int:
         labels = read_labels(args.labels)
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{args.labels}: {len(labels)} labels for the {len(frames)} frames of {args.frames}")
-    labels = labels if labels is None else labels[: args.limit]
-    result = classify(image, frames[: args.limit], labels, args.engine, progress("frames"), args.threads)
+    frames, labels = frames[: args.limit], labels if labels is None else labels[: args.limit]
+    request = (labels, args.engine, progress("frames"), args.threads)
+    stopped = classify_by_margin(image, frames, args.margin, *request) if args.margin else None
+    result = stopped.classification if stopped else classify(image, frames, *request)
     if args.json:
-        print_json(as_dict(result))
+        print_json({**as_dict(result), **(exits_as_dict(stopped) if stopped else {})})
     else:
-        print(summary(result))
+        print("\n".join(summary(result, [exits(stopped)] if stopped else [])))
     return 0
 
 
@@ -74,8 +85,28 @@ def as_dict(result: Classification) -> dict[str, object]:
     }
 
 
-def summary(result: Classification) -> str:
-    """The result for people."""
+def exits_as_dict(stopped: EarlyExit) -> dict[str, object]:
+    """When frames were stopped, for machines."""
+    return {
+        "margin": stopped.margin,
+        "margin_reached": int(stopped.reached.sum()),
+        "all_steps": stopped.n_steps,
+        "mean_steps": float(stopped.steps.mean()),
+        "median_steps": float(np.median(stopped.steps)),
+        "steps": stopped.steps.tolist(),
+    }
+
+
+def exits(stopped: EarlyExit) -> str:
+    """The same for people."""
+    return (
+        f"steps per frame: mean {stopped.steps.mean():.1f}, median {np.median(stopped.steps):g}, of {stopped.n_steps}; "
+        f"{stopped.reached.sum():,} of {len(stopped.steps):,} frames reached margin {stopped.margin}"
+    )
+
+
+def summary(result: Classification, more: Sequence[str]) -> list[str]:
+    """The result for people, with more lines after the decisions."""
     frames = len(result.outputs)
     lines = []
     confusion = result.confusion()
@@ -88,10 +119,11 @@ def summary(result: Classification) -> str:
     else:
         fired = result.outputs.reshape(frames, -1).sum(axis=1).tolist()
         lines.append("the network has no classes; output units fired per frame: " + " ".join(map(str, fired)))
+    lines += more
     lines.append(
         f"per frame: {result.cycles / frames:,.1f} cycles, {result.spikes / frames:,.1f} spikes, "
         f"{result.synaptic_operations / frames:,.1f} synaptic operations"
     )
     threads = f"{result.threads} thread" + ("s" if result.threads > 1 else "")
     lines.append(f"{frames / result.seconds:,.0f} frames/s ({result.seconds:.2f} s, engine {result.engine}, {threads})")
-    return "\n".join(lines)
+    return lines

@@ -184,7 +184,9 @@ def bits_note(image: ProcessorImage) -> str:
     measures = count(image)
     units = [layer for layer in measures["layers"] if layer["kind"] not in ("input", CONTROL) and layer["neurons"]]
     if any(layer["potential_bits"] is None for layer in units):
-        return "potentials fall without end: the processor has no floor"
+        if image.spec.potential_floor is None:
+            return "potentials fall without end: the processor has no floor"
+        return "potentials may rise without end: reset by subtraction keeps what is above the threshold"
     widest = max(units, key=lambda layer: layer["potential_bits"], default=None)
     if widest is None:
         return ""
