@@ -19,6 +19,7 @@ from isa_spec.errors import ScheduleError
 from isa_spec.files import write_atomically
 from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
+from neuroproc.bounds import falls_without_end
 from neuroproc.cli.classify import positive
 from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
@@ -184,9 +185,9 @@ def bits_note(image: ProcessorImage) -> str:
     measures = count(image)
     units = [layer for layer in measures["layers"] if layer["kind"] not in ("input", CONTROL) and layer["neurons"]]
     if any(layer["potential_bits"] is None for layer in units):
-        if image.spec.potential_floor is None:
+        if falls_without_end(image):
             return "potentials fall without end: the processor has no floor"
-        return "potentials may rise without end: reset by subtraction keeps what is above the threshold"
+        return "potentials may rise without end: no width is proven, and a run is checked as it goes on"
     widest = max(units, key=lambda layer: layer["potential_bits"], default=None)
     if widest is None:
         return ""

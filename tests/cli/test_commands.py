@@ -48,6 +48,23 @@ def test_compile_unfolded_by_default_and_says_so(case, capsys):
     assert neuroproc.load_image(case.folder / "new.npi").spec.name == "research"
 
 
+def test_compile_says_which_way_potentials_have_no_bound(case, capsys):
+    entry = network_entry()
+    entry["layers"] = [{"name": "flatten", "type": "flatten"}, {"name": "fc", "type": "dense"}]
+    entry["layers"][1] |= {"weight": [[2] * 23 + [-1]], "threshold": [3]}
+    entry |= {"reset": "subtract", "output": {}}
+    entry["input"]["encoding"]["steps"] = 4
+    network, image = write_json(case.folder / "gather.json", entry), case.folder / "gather.npi"
+    said = call(capsys, "compile", network, "-o", image, "--profile", "np16-subtract").out.splitlines()[-1]
+    assert said == "potentials may rise without end: no width is proven, and a run is checked as it goes on"
+    endless = 'name = "endless"\ndescription = "without a floor"\npotential_floor = "none"\n'
+    (case.folder / "endless.toml").write_text(endless)
+    write_json(network, {**entry, "reset": "zero"})
+    result = call(capsys, "compile", network, "-o", image, "--profile", case.folder / "endless.toml")
+    said = result.out.splitlines()[-1]
+    assert said == "potentials fall without end: the processor has no floor"
+
+
 def test_compile_report_holds_the_table(case, capsys):
     report = case.folder / "report.json"
     call(capsys, "compile", case.network, "-o", case.folder / "new.npi", "--unroll", "4x1", "--report", report)
