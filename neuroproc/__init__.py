@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from compiler.learning.conversion import Conversion
     from compiler.learning.course import Course
     from compiler.learning.data import Examples
-    from compiler.learning.train import train_rate, train_straight_through, train_whetstone
+    from compiler.learning.train import train_rate, train_single_spike, train_straight_through, train_whetstone
     from compiler.network import LayeredNetwork
     from compiler.network_file import load_network
     from compiler.network_writer import save_network
@@ -82,6 +82,7 @@ _HOME = {
     "save_network": "compiler.network_writer",
     "to_networkx": "compiler.views",
     "train_rate": "compiler.learning.train",
+    "train_single_spike": "compiler.learning.train",
     "train_straight_through": "compiler.learning.train",
     "train_whetstone": "compiler.learning.train",
     "verify": "neuroproc.cli.verify",
@@ -129,6 +130,7 @@ __all__ = [
     "save_network",
     "to_networkx",
     "train_rate",
+    "train_single_spike",
     "train_straight_through",
     "train_whetstone",
     "verify",

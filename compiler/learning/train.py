@@ -1,6 +1,6 @@
 """Labelled frames to layered networks: one function for each method, the same for Python and the command line.
 
-JAX is loaded when one of them is called.
+JAX, and for single spikes numba, is loaded when one of them is called.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from compiler.learning.architectures import Architecture, parse_architecture
 from compiler.learning.conversion import Conversion, ReluWeights, to_rate_network
 from compiler.learning.course import Course, Progress
 from compiler.learning.data import Examples, hold_out
-from compiler.learning.grid import largest
+from compiler.learning.grid import BITS, largest
 from compiler.learning.sharpening import Adaptive, Schedule, Scheduled, Simple, spread
 from compiler.network import LayeredNetwork
+from isa_spec.coding import check_encoding
 from isa_spec.errors import NetworkError, NeuroprocError
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 SCHEDULES = ("scheduled", "simple", "adaptive")
 FLOATS, BLUNT, SETTLED = 0.2, 0.3, 0.7
 """Parts of the epochs: with float weights, before any sharpening, until the straight-through moments settle."""
+UNROUNDED, FEW = 0.6, 64
+"""Of single spikes: part of the epochs with float weights, and frames in a batch, which learn better by small steps."""
+STEPS = 16
+"""Of a frame of single spikes, unless asked for."""
 STATISTICS = 2000
 """Training frames whose activations scales are taken from."""
 Watch = Callable[[Progress], None]
@@ -189,11 +194,7 @@ def train_rate(
 
     course, conversion = course or Course(epochs=12), conversion or Conversion()
     architecture = parse_architecture(network, _shape(examples))
-    if architecture.blocks[-1].units != examples.classes:
-        raise NetworkError(
-            f"network '{network}' has {architecture.blocks[-1].units} outputs for {examples.classes} classes, "
-            "allowed: as many; give the last layer so many units"
-        )
+    _require_unit_per_class(architecture, examples)
     train, held = hold_out(examples, course.held, course.seed)
     highest = max(1, int(examples.frames.max()))
     method = ReluNetwork(architecture, course, highest, dropout)
@@ -203,6 +204,62 @@ def train_rate(
     relu = ReluWeights(architecture, weights, tuple(np.asarray(values) for values in seen), highest)
     converted = to_rate_network(relu, conversion, network)
     return Trained(converted, architecture, held, partial(method.classes_of, state))
+
+
+def train_single_spike(
+    examples: Examples,
+    network: str = "lenet-single-spike",
+    *,
+    course: Course | None = None,
+    bits: int = 8,
+    steps: int = STEPS,
+    floor: int | None = None,
+    start: Path | None = None,
+    checkpoint: Path | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """Train units that fire once or never, and say what they say by when: the first to fire decides.
+
+    Parameters
+    ----------
+    examples, network, checkpoint, watch
+        As for `train_whetstone`.
+    course : Course, optional
+    bits : int
+        Of the weights, 1 to 8; 1: signs.
+    steps : int
+        Of a frame: in how many different ones a unit may fire.
+    floor : int, optional
+        Least potential of a neuron; None: there is none.
+    start : Path, optional
+        Checkpoint of a training of the same network whose weights this one starts from, as integers at once.
+
+    Raises
+    ------
+    NeuroprocError, NetworkError, FormatError
+        As `train_whetstone`.
+    """
+    require_jax()
+    from compiler.learning.checkpoint import load_weights
+    from compiler.learning.loop import fit
+    from compiler.learning.single_spike import SingleSpike, to_single_spike_network
+
+    course = course or Course(epochs=12, batch=FEW)
+    if bits not in (1, *BITS):
+        raise NetworkError(f"weights of {bits} bits, allowed: {BITS[0]}..{BITS[-1]}, or 1: signs")
+    architecture = parse_architecture(network, _shape(examples))
+    _require_unit_per_class(architecture, examples)
+    highest = max(1, int(examples.frames.max()))
+    check_encoding({"kind": "latency", "steps": steps, "levels": highest}, "train")
+    from_epoch = min(round(UNROUNDED * course.epochs), course.epochs - 1) if start is None else 0
+    train, held = hold_out(examples, course.held, course.seed)
+    method = SingleSpike(architecture, course, bits, steps, highest, floor, from_epoch)
+    first = method.begin()
+    if start is not None:
+        first = first._replace(units=load_weights(start, first.units))
+    state = fit(method, course, train, held, first, checkpoint, watch)
+    written = to_single_spike_network(method, state, network)
+    return Trained(written, architecture, held, partial(method.float_classes_of, state))
 
 
 def require_jax() -> None:
@@ -259,6 +316,14 @@ def _common(
         "integers_from": integers_from,
         "scale": scale,
     }
+
+
+def _require_unit_per_class(architecture: Architecture, examples: Examples) -> None:
+    if architecture.blocks[-1].units != examples.classes:
+        raise NetworkError(
+            f"network '{architecture.name}' has {architecture.blocks[-1].units} outputs for {examples.classes} "
+            "classes, allowed: as many; give the last layer so many units"
+        )
 
 
 def _schedule(name: str, epochs: int, n_layers: int) -> Schedule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ from compiler.learning.course import Course, Progress, jitter_of
 from compiler.learning.data import Examples
 from compiler.learning.grid import BITS
 from compiler.learning.train import (
+    FEW,
     SCHEDULES,
+    STEPS,
     Trained,
     train_rate,
+    train_single_spike,
     train_straight_through,
     train_whetstone,
 )
 from compiler.network_writer import check_path, save_network
 from isa_spec.coding import RATE_SOURCES
 from isa_spec.decoding import DECISIONS
-from isa_spec.errors import FormatError
+from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import lines, print_json
@@ -32,6 +36,7 @@ EXAMPLE = "neuroproc train whetstone --data digits --network 8C3p1-P2-50 --epoch
 METHODS: Mapping[str, str] = {
     "whetstone": "0/1 units: bounded ReLUs that are sharpened to steps",
     "straight-through": "0/1 units: steps, trained with the gradient of ramps",
+    "single-spike": "units that fire once or never, trained by the errors of their spike times; the first one decides",
     "rate": "ReLU units, converted to a rate-coded network by weight and threshold balancing",
 }
 
@@ -48,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "Python: data_batch_1 .. 5 and test_batch (also .gz)",
         )  # fmt: skip
         method.add_argument("-o", "--output", required=True, metavar="NETWORK", help="network to write: NAME.json")
-        network = "lenet-rate" if name == "rate" else "lenet-small"
+        network = {"rate": "lenet-rate", "single-spike": "lenet-single-spike"}.get(name, "lenet-small")
         method.add_argument(
             "--network", default=network, metavar="NAME",
             help=f"{', '.join(ARCHITECTURES)}, or written out, as in 16C5-P2-128-100 (default: {network})",
@@ -59,10 +64,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "--jitter", type=factor, default=1.0, metavar="F",
             help="how much frames are shifted, turned and zoomed at random; 0: not at all (default: 1)",
         )  # fmt: skip
-        bits = 8 if name == "rate" else 4
+        bits = 8 if name in ("rate", "single-spike") else 4
+        fewest = "1 (signs)" if name == "single-spike" else BITS[0]
         method.add_argument(
             "--bits", type=positive, default=bits, metavar="N",
-            help=f"of the weights, {BITS[0]} to {BITS[-1]} (default: {bits})",
+            help=f"of the weights, {fewest} to {BITS[-1]} (default: {bits})",
         )  # fmt: skip
         method.add_argument(
             "--checkpoint", type=Path, metavar="FILE", help="written after each epoch; goes on from it if it is there"
@@ -71,10 +77,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
             _configure_rate(method)
         else:
             method.add_argument(
-                "--planes", type=positive, default=4, metavar="N", help="input spikes of the largest value (default: 4)"
-            )
-            method.add_argument(
                 "--start", type=Path, metavar="FILE", help="checkpoint of the same network to take the first weights of"
+            )
+        if name == "single-spike":
+            _configure_single_spike(method)
+        elif name != "rate":
+            method.add_argument(
+                "--planes", type=positive, default=4, metavar="N", help="input spikes of the largest value (default: 4)"
             )
         if name == "whetstone":
             method.add_argument(
@@ -106,6 +115,16 @@ def _configure_rate(method: argparse.ArgumentParser) -> None:
     method.add_argument(
         "--decision", choices=DECISIONS["by"], default=default.by,
         help=f"by most output spikes or the first one (default: {default.by})",
+    )  # fmt: skip
+
+
+def _configure_single_spike(method: argparse.ArgumentParser) -> None:
+    method.add_argument(
+        "--steps", type=positive, default=STEPS, metavar="N", help=f"times at which a unit may fire (default: {STEPS})"
+    )
+    method.add_argument(
+        "--profile", default="np16-deep", metavar="NAME|FILE",
+        help="processor whose potential floor the network takes over (default: np16-deep)",
     )  # fmt: skip
 
 
@@ -148,6 +167,24 @@ def train(args: argparse.Namespace, examples: Examples) -> Trained:
         )
         return train_rate(
             examples, args.network, course=course, conversion=conversion, checkpoint=args.checkpoint, watch=watch
+        )
+    if args.method == "single-spike":
+        spec = load_profile(args.profile)
+        if spec.reset != "zero":
+            raise NetworkError(
+                f"profile '{spec.name}' has reset = {spec.reset!r}, allowed for single spikes: zero (a unit that has "
+                "fired keeps nothing); take another profile"
+            )
+        return train_single_spike(
+            examples,
+            args.network,
+            course=replace(course, batch=FEW),
+            bits=args.bits,
+            steps=args.steps,
+            floor=spec.potential_floor,
+            start=args.start,
+            checkpoint=args.checkpoint,
+            watch=watch,
         )
     units = {
         "course": course,

@@ -14,7 +14,9 @@ from neuroproc.cli.train import METHODS
 
 pytestmark = pytest.mark.training
 
-NETWORKS = {"whetstone": TINY, "straight-through": TINY, "rate": "4C3p1-P2-10"}
+NETWORKS = {"whetstone": TINY, "straight-through": TINY, "rate": "4C3p1-P2-10", "single-spike": "4C3p1-P2-10"}
+PROFILES = {"single-spike": "np16-deep"}
+"""Other than np16."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,8 @@ def test_it_writes_what_it_says(method, data, tmp_path, capsys):
     assert said["parameters"] == sum(layer.n_parameters for layer in network.layers)
     assert (said["held_frames"], said["test_frames"]) == (25, 60)
     frames, labels = digits().frames[-60:], digits().labels[-60:]
-    image = neuroproc.compile_network(network, neuroproc.load_profile("np16"), neuroproc.FoldPlan((8, 8)))
+    profile = neuroproc.load_profile(PROFILES.get(method, "np16"))
+    image = neuroproc.compile_network(network, profile, neuroproc.FoldPlan((8, 8)))
     assert neuroproc.classify(image, frames, labels).correct == round(60 * said["test_accuracy_integer"])
 
 
@@ -104,6 +107,11 @@ def test_nothing_is_trained_for_a_file_that_cannot_be_written(data, tmp_path, ca
         ("rate", ("--network", "4C3-12"), ("12 outputs for 10 classes",)),
         ("rate", ("--steps", 256), ("steps", "1..255")),
         ("rate", ("--percentile", 0), ("percentile 0",)),
+        ("single-spike", ("--bits", 9), ("9 bits", "2..8, or 1")),
+        ("single-spike", ("--steps", 256), ("steps", "1..255")),
+        ("single-spike", ("--network", "4C3-12"), ("12 outputs for 10 classes",)),
+        ("single-spike", ("--start", "none.npz"), ("none.npz",)),
+        ("single-spike", ("--profile", "np16-subtract"), ("np16-subtract", "reset")),
     ],
 )
 def test_wrong_options(method, options, words, data, tmp_path, capsys):

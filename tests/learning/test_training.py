@@ -20,7 +20,7 @@ from compiler.learning.loop import fit
 from compiler.learning.sharpening import Adaptive, Scheduled, Simple
 from compiler.learning.straight_through import StraightThrough
 from compiler.learning.thermometer import seen
-from compiler.learning.train import train_rate, train_straight_through, train_whetstone
+from compiler.learning.train import train_rate, train_single_spike, train_straight_through, train_whetstone
 from compiler.learning.units import EPSILON, sums
 from compiler.learning.whetstone import Whetstone
 from compiler.network_writer import save_network
@@ -33,6 +33,7 @@ METHODS = {
     "whetstone": lambda **options: train_whetstone(digits(), TINY, **options),
     "straight-through": lambda **options: train_straight_through(digits(), TINY, **options),
     "rate": lambda **options: train_rate(digits(), "4C3p1-P2-10", **options),
+    "single-spike": lambda **options: train_single_spike(digits(), "4C3p1-P2-10", **options),
 }
 
 
