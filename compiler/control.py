@@ -52,9 +52,9 @@ def phase_delay(cycle: int, slot: int, least: int) -> int:
     return (cycle - least) % slot + least
 
 
-def clear_delay(schedule: Schedule, stage: Stage) -> int:
-    """From the phase clock to the units, to arrive one cycle after they were last evaluated in a slot."""
-    return phase_delay(stage.contract.start + stage.contract.levels, stage.contract.slot, schedule.least)
+def clear_delay(schedule: Schedule, contract: StreamContract) -> int:
+    """From the phase clock to what carries a map, to arrive one cycle after it was last evaluated in a slot."""
+    return phase_delay(contract.start + contract.levels, contract.slot, schedule.least)
 
 
 def bias_delay(schedule: Schedule, stage: Stage) -> int:
@@ -66,10 +66,10 @@ def bias_delay(schedule: Schedule, stage: Stage) -> int:
     """
     contract, least = stage.contract, schedule.least
     if schedule.clearing == "force" and stage.charges.latch.any():
-        return clear_delay(schedule, stage) + 1
+        return clear_delay(schedule, stage.contract) + 1
     lifted = schedule.clearing == "floor" and schedule.spec.potential_floor and np.any(stage.charges.clear)
     if lifted or stage.levels > 1:
-        delay = clear_delay(schedule, stage) + contract.slot - contract.levels
+        delay = clear_delay(schedule, contract) + contract.slot - contract.levels
     else:
         delay = phase_delay(contract.start, contract.slot, least)
     if stage.gated:
@@ -157,6 +157,6 @@ def needs_steady_clock(schedule: Schedule) -> bool:
 
 def needs_phase_clock(schedule: Schedule) -> bool:
     """Whether any unit is cleared, biased or gated, or read through demultiplexers."""
-    return any(
+    return schedule.slopes or any(
         stage.gated or stage.held or stage.charges.clear.any() or stage.charges.bias.any() for stage in schedule.stages
     )

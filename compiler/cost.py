@@ -110,7 +110,8 @@ def _joined(parts: list[LayerCost]) -> LayerCost:
 
 def _input_cost(schedule: Schedule, lines: Lines) -> LayerCost:
     frame = schedule.input
-    lanes = LayerCost(INPUT, "input", 0, 0, frame.n_values, 0, {"input": frame.n_lanes}, 0, 0)
+    wiped = frame.n_lanes if schedule.slopes else 0
+    lanes = LayerCost(INPUT, "input", 0, 0, frame.n_values, 0, {"input": frame.n_lanes}, wiped, 0)
     return _with_lines(lanes, lines)
 
 
@@ -138,6 +139,8 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
     lanes = contract.lane_rows * contract.lane_cols
     for kind in ("clear", "bias", "inhibit", "preload", "latch"):
         synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"{what}, {kind}").sum())
+    if stage.wiped:
+        synapses += contract.n_lanes
     roles = {stage.role: contract.n_lanes}
     folded = _with_lines(LayerCost(stage.name, stage.role, 0, 0, 0, 0, roles, synapses, 0), lines)
     if stage.gated:

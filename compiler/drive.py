@@ -132,6 +132,8 @@ class SpikingLayer:
         Of a rate-coded network, in the units of the terms.
     latched : bool
         Whether a unit that has fired fires in every later step of the frame.
+    gathers : bool
+        Whether its units add up what they read over the steps of a frame; a maximum does not.
     """
 
     layer: Layer
@@ -140,6 +142,7 @@ class SpikingLayer:
     threshold: np.ndarray
     floor: int | None = None
     latched: bool = False
+    gathers: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +193,8 @@ def spiking_layers(network: LayeredNetwork) -> tuple[SpikingLayer, ...]:
             for part, window in zip(parts, windows, strict=True)
         )
         floor = None if network.floor is None else network.floor * scale
-        found.append(SpikingLayer(layer, shape, terms, threshold, floor, network.latches(layer)))
+        gathers = layer.kind != "maxpool2d"
+        found.append(SpikingLayer(layer, shape, terms, threshold, floor, network.latches(layer), gathers))
         maps[layer.name] = (_Part(0, shape, layer.name, shape),)
     return tuple(found)
 

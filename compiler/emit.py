@@ -10,7 +10,7 @@ from compiler import control
 from compiler.cost import CONTROL, Cost, cost_of
 from compiler.fans import splits_fan_out
 from compiler.graph import GraphBuilder, NeuronGraph
-from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates, emit_turns
+from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates, emit_turns, emit_wiping
 from compiler.lowering.hold import emit_hold
 from compiler.lowering.latch import emit_latch
 from compiler.lowering.window import emit_window
@@ -81,6 +81,9 @@ def emit(schedule: Schedule, cost: Cost) -> ProcessorImage:
         graph.delay,
         inputs,
         _lane_ports("out", schedule.contract(schedule.output), first[schedule.output]),
+        once=graph.once,
+        group=graph.group,
+        kind=graph.kind,
         role=graph.role,
         layer=graph.layer,
         layers=_records(schedule, cost, first),
@@ -97,13 +100,15 @@ def emit(schedule: Schedule, cost: Cost) -> ProcessorImage:
 def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list[int], list[Port]]:
     """Graph before passes, first neuron of each carrier, ports of the clocks."""
     builder = GraphBuilder()
-    lanes = [builder.neurons(0, "input", np.ones(schedule.input.n_lanes))]
+    lanes = [builder.neurons(0, "input", np.ones(schedule.input.n_lanes), once=schedule.slopes)]
     ports = []
     phase_clock = frame_clock = steady_clock = -1
     control_layer = names.index(CONTROL)
     if control.needs_phase_clock(schedule):
         phase_clock = emit_clock(builder, control_layer, schedule.slot)
         ports.append(Port(PHASE_PORT, phase_clock))
+    if schedule.slopes:
+        emit_wiping(builder, schedule, schedule.input, lanes[0], phase_clock)
     if control.needs_frame_clock(schedule):
         frame_clock = emit_clock(builder, control_layer, schedule.interval)
         ports.append(Port(FRAME_PORT, frame_clock))
@@ -113,11 +118,13 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
     for stage in schedule.stages:
         layer = names.index(stage.name)
         per_channel = stage.contract.lane_rows * stage.contract.lane_cols
-        units = builder.neurons(layer, stage.role, np.repeat(stage.charges.threshold, per_channel))
+        units = builder.neurons(layer, stage.role, np.repeat(stage.charges.threshold, per_channel), once=stage.once)
         for part in stage.aligned:
             emit_window(builder, part, schedule.contract(part.source), stage.contract, lanes[part.source], units)
         emit_charges(builder, schedule, stage, units, phase_clock)
         emit_latch(builder, stage, units)
+        if stage.wiped:
+            emit_wiping(builder, schedule, stage.contract, units, phase_clock)
         if stage.gated:
             emit_gates(builder, schedule, stage, layer, units, phase_clock, frame_clock)
         if stage.held:

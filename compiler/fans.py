@@ -251,4 +251,4 @@ def _unit_fan_in(schedule: Schedule, stage: Stage) -> np.ndarray:
         np.add.at(fan, neuron, pieces(stage.turn.lift, spec, f"{what}, lift")[:, None, None])
     for charge in sent:
         fan += pieces(charge, spec, what)[:, None, None]
-    return fan
+    return fan + stage.wiped

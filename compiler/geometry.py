@@ -47,7 +47,7 @@ class Carrier:
         Most spikes by which a value is told: above 1 for a counted input and the serialiser behind it, and for every
         carrier of a rate-coded network.
     floor : int or None, potential units
-    latched : bool
+    latched, gathers : bool
         As in `SpikingLayer`.
     """
 
@@ -60,6 +60,7 @@ class Carrier:
     levels: int = 1
     floor: int | None = None
     latched: bool = False
+    gathers: bool = True
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -166,6 +167,7 @@ def _units(
         levels=levels,
         floor=spiking.floor,
         latched=spiking.latched,
+        gathers=spiking.gathers,
     )
 
 

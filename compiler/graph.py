@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa_spec.image import ROLES
+from isa_spec.kinds import CHARGE
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class NeuronGraph:
     weight : int64[n_synapses], potential units
     delay : int64[n_synapses], cycles
     kind : uint8[n_synapses]
-        0 for a charge, 1 for a slope, 2 for what clears.
+        Index into `isa_spec.kinds.KINDS`.
     """
 
     threshold: np.ndarray
@@ -83,41 +84,42 @@ class GraphBuilder:
 
     def __init__(self) -> None:
         self._n_neurons = 0
-        self._neurons: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._neurons: list[tuple[np.ndarray, ...]] = []
         self._synapses: list[tuple[np.ndarray, ...]] = []
 
-    def neurons(self, layer: int, role: str, threshold: np.ndarray) -> np.ndarray:
-        """New neurons: their numbers, int64[len(threshold)]."""
+    def neurons(self, layer: int, role: str, threshold: np.ndarray, once: bool = False) -> np.ndarray:
+        """New neurons, which may be such that fire once: their numbers, int64[len(threshold)]."""
         first, count = self._n_neurons, len(threshold)
         self._n_neurons += count
         self._neurons.append((
             np.asarray(threshold, np.int64),
             np.full(count, ROLES.index(role), np.uint8),
             np.full(count, layer, np.int16),
+            np.full(count, once),
         ))  # fmt: skip
         return np.arange(first, first + count)
 
-    def synapses(self, source: object, target: object, weight: object, delay: object) -> None:
+    def synapses(self, source: object, target: object, weight: object, delay: object, kind: int = CHARGE) -> None:
         """New synapses from arrays of integers that broadcast together; a weight of 0 makes none."""
-        arrays = np.broadcast_arrays(*(np.asarray(part, np.int64) for part in (source, target, weight, delay)))
+        arrays = np.broadcast_arrays(*(np.asarray(part, np.int64) for part in (source, target, weight, delay, kind)))
         used = arrays[2] != 0
         self._synapses.append(tuple(array[used] for array in arrays))
 
     def graph(self) -> NeuronGraph:
         """All that was collected."""
-        threshold, role, layer = (np.concatenate(part) for part in zip(*self._neurons, strict=True))
-        empty = (np.zeros(0, np.int64),) * 4
+        threshold, role, layer, once = (np.concatenate(part) for part in zip(*self._neurons, strict=True))
+        empty = (np.zeros(0, np.int64),) * 5
         parts = zip(empty, *self._synapses, strict=True)
-        source, target, weight, delay = (np.concatenate(part) for part in parts)
+        source, target, weight, delay, kind = (np.concatenate(part) for part in parts)
         return NeuronGraph(
             threshold=threshold,
             role=role,
             layer=layer,
-            once=np.zeros(len(threshold), bool),
+            once=once,
             group=np.full(len(threshold), -1),
             source=source,
             target=target,
             weight=weight,
             delay=delay,
-            kind=np.zeros(len(weight), np.uint8),
+            kind=kind.astype(np.uint8),
         )

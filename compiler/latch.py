@@ -48,7 +48,7 @@ def latch_charges(
     clearing: str,
     name: str,
 ) -> Charges:
-    """Charges of a layer whose units are latched; parameters as for `compiler.rate.rate_charges`.
+    """Charges of a layer whose units have a synapse onto themselves; parameters as for `compiler.rate.rate_charges`.
 
     Raises
     ------

@@ -220,11 +220,13 @@ def clock_lines(schedule: Schedule) -> Lines:
     found = []
     if control.needs_phase_clock(schedule):
         reached: list[Reached] = [_ones([schedule.slot])]
+        if schedule.slopes:
+            reached.append(_wipes(schedule, schedule.input))
         for stage in schedule.stages:
             if stage.gated:
                 rows, cols = control.row_classes(stage.contract), control.col_classes(stage.contract)
                 reached.append(_ones(control.gate_delays(schedule, stage), len(rows) * len(cols)))
-            reached.append(_charges_of(schedule, stage))
+            reached.append(_wipes(schedule, stage.contract) if stage.wiped else _charges_of(schedule, stage))
             reached += [_demux_charges_of(schedule, stage, part) for part in stage.held]
         found.append(reached)
     if control.needs_frame_clock(schedule):
@@ -277,12 +279,17 @@ def _charges_of(schedule: Schedule, stage: Stage) -> Reached:
     """From the phase clock to the units."""
     charges = stage.charges
     sent = [
-        (control.clear_delay(schedule, stage), charges.clear, "clear"),
+        (control.clear_delay(schedule, stage.contract), charges.clear, "clear"),
         (control.bias_delay(schedule, stage), charges.bias, "bias"),
     ]
     if charges.preload.any():
         sent.append((control.preload_delay(schedule, stage), charges.preload, "preload"))
     return _sent(schedule, stage, sent, stage.contract.lane_rows * stage.contract.lane_cols)
+
+
+def _wipes(schedule: Schedule, contract: StreamContract) -> Reached:
+    """From the phase clock to neurons that are cleared by synapses that do."""
+    return _ones([control.clear_delay(schedule, contract)], contract.n_lanes)
 
 
 def _demux_charges_of(schedule: Schedule, stage: Stage, part: Part) -> Reached:

@@ -105,7 +105,7 @@ def rate_charges(
     gated : bool
         Whether the layer must be silent in blank slots.
     clearing : str
-        As `clearing_way` gives it.
+        As `clearing_way` gives it, or ``clear``.
     name : str
         Layer, for messages.
 
@@ -122,6 +122,8 @@ def rate_charges(
     _check_floor(steps * negative, floor, spec, name)
     nothing = np.zeros_like(threshold)
     inhibit = np.where(gated & (steps * positive >= threshold), -positive, 0)
+    if clearing == "clear":
+        return Charges(threshold, nothing, nothing, inhibit, nothing, nothing)
     above = threshold - 1
     if spec.reset == "subtract":
         above = above + steps * np.maximum(positive - threshold, 0)

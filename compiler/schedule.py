@@ -19,6 +19,7 @@ from compiler.network import LayeredNetwork
 from compiler.pitches import Pitch, find_pitches
 from compiler.plan import FoldPlan
 from compiler.rate import check_rate, rate_charges
+from compiler.slopes import has_slopes
 from compiler.stages import Part, Schedule, Stage, Taps
 from compiler.starts import earliest_start, starts_of, stream_extent
 from compiler.turn_search import fill_turns, find_turns
@@ -46,16 +47,18 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         synapses arrive at a unit.
     """
     check_rate(network, spec, plan)
+    slopes = has_slopes(network, spec, plan)
+    clearing = "clear" if slopes else clearing_way(plan.clearing, spec)
     geometry = make_geometry(network, plan)
     pitches, frame_pitch = find_pitches(geometry)
     counts = shared_channels(geometry, plan.channels)
     turning = _turning(geometry, counts)
     gated = _gated(geometry, turning, plan)
-    parts = [_parts(geometry, pitches, number) for number in range(len(pitches))]
+    parts = [_parts(geometry, pitches, number, slopes) for number in range(len(pitches))]
     charges = [
         no_charges(np.ones(1, np.int64))
         if number in turning
-        else _charges(network, geometry, number, parts[number], counts[number], spec, number in gated, plan)
+        else _charges(network, geometry, number, parts[number], counts[number], spec, number in gated, clearing)
         for number in range(1, len(parts))
     ]
     saves = [plan.dense == "held" or _saves(geometry, read, pitches, frame_pitch, spec) for read in parts[1:]]
@@ -63,8 +66,8 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         _hold(geometry, number, parts[number], spec, number in turning, plan) if saved and not network.rate else None
         for number, saved in enumerate(saves, start=1)
     ]
-    slot = _slot(geometry, charges, turning, holds, spec, plan)
-    forgets = clearing_way(plan.clearing, spec) == "leak"
+    slot = _slot(geometry, charges, turning, holds, clearing, plan)
+    forgets = clearing == "leak"
     turns = find_turns(geometry, pitches, slot * frame_pitch, slot, counts, forgets)
     takes = [
         _turn_charges(geometry, number, turns, pitches, slot * frame_pitch, slot, spec, plan)
@@ -90,6 +93,8 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
                 late = max(late, *(2 + lead - starts[part.source] for part in read))
         if any(part.inhibit.any() for part in charges) or any(takes):
             late = max(late, least_delay(spec) + lead)  # gates hold a hop later; data must not come before
+        if slopes:
+            late = max(late, least_delay(spec) + lead - network.steps)  # so that the very first slot is cleared, too
         contracts = [
             StreamContract(
                 *carrier.shape, *carrier.tile, start + late, slot, *pitch, slot * frame_pitch, turn, carrier.levels
@@ -106,6 +111,8 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
                 contract=contract,
                 hold=hold,
                 turn=turn,
+                once=slopes and (carrier.latched or not carrier.gathers),
+                wiped=slopes and carrier.serialises is None,
             )
             for carrier, read, charge, contract, hold, turn in zip(
                 geometry.carriers[1:], parts[1:], charges, contracts[1:], holds, takes, strict=True
@@ -113,7 +120,7 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         )
         for stage in stages:
             _check_held(stage, contracts, lead)
-        return Schedule(network, spec, plan, contracts[0], stages, geometry.read, geometry.home, lead)
+        return Schedule(network, spec, plan, contracts[0], stages, geometry.read, geometry.home, lead, slopes)
 
     schedule = timed(0)
     while missing := missing_lead(schedule):
@@ -190,12 +197,12 @@ def _slot(
     charges: list[Charges],
     turning: frozenset[int],
     holds: list[HoldCharges | None],
-    spec: ProcessorSpec,
+    clearing: str,
     plan: FoldPlan,
 ) -> int:
     """Cycles per slot."""
-    cleared = any(charge.clear.any() for charge in charges) or any(holds)
-    least = 2 if cleared or (turning and clearing_way(plan.clearing, spec) != "leak") else 1
+    cleared = any(charge.clear.any() for charge in charges) or any(holds) or clearing == "clear"
+    least = 2 if cleared or (turning and clearing != "leak") else 1
     levels = geometry.carriers[0].levels
     if levels > 1:
         least = levels + 1
@@ -216,7 +223,7 @@ def _check_held(stage: Stage, contracts: list[StreamContract], lead: int) -> Non
         )
 
 
-def _parts(geometry: Geometry, pitches: list[Pitch], number: int) -> tuple[Part, ...]:
+def _parts(geometry: Geometry, pitches: list[Pitch], number: int, slopes: bool) -> tuple[Part, ...]:
     carrier = geometry.carriers[number]
     together = followed(carrier) is not None
     if carrier.serialises is None:
@@ -228,6 +235,7 @@ def _parts(geometry: Geometry, pitches: list[Pitch], number: int) -> tuple[Part,
                 _window_taps(reading.cols, pitches[reading.source][1]),
                 geometry.carriers[reading.source].levels - carrier.levels + 1,
                 together,
+                slopes and carrier.gathers,
             )
             for reading in carrier.readings
         )
@@ -256,17 +264,16 @@ def _charges(
     count: int,
     spec: ProcessorSpec,
     gated: bool,
-    plan: FoldPlan,
+    clearing: str,
 ) -> Charges:
     carrier = geometry.carriers[number]
-    clearing = clearing_way(plan.clearing, spec)
     if carrier.serialises is not None:
         # It only repeats spikes, and keeps nothing.
         return no_charges(np.ones(-(-carrier.shape[0] // count), np.int64))
     windows, levels = [part.window for part in parts], [part.levels for part in parts]
     assert carrier.threshold is not None  # it has units
     if network.rate:
-        charges = latch_charges if carrier.latched else rate_charges
+        charges = latch_charges if carrier.latched and clearing != "clear" else rate_charges
         floor, threshold = carrier.floor, carrier.threshold
         return charges(windows, threshold, network.steps, floor, spec, gated, clearing, carrier.name)
     return layer_charges(windows, levels, carrier.threshold, spec, gated, clearing, carrier.name)

@@ -45,7 +45,7 @@ class Part:
 
     ``levels`` is the most spikes of a value that are gathered before one is compared: above 1 where values are counted.
     ``together`` says that channels which share a neuron share its
-    synapses, too, and keep their source's turns.
+    synapses, too, and keep their source's turns. ``slope`` says that a spike counts in every step from its own on.
     """
 
     source: int
@@ -54,6 +54,7 @@ class Part:
     cols: Taps
     levels: int = 1
     together: bool = False
+    slope: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +76,8 @@ class Stage:
         For a layer that gathers a stream by hold and release; its parts are then read through demultiplexers.
     turn : TurnCharges or None
         For units that are silent but in the turns of their channels.
+    once, wiped : bool
+        Whether its neurons fire once in a slot; whether a synapse of the phase clock clears them, instead of charges.
     """
 
     name: str
@@ -85,6 +88,8 @@ class Stage:
     contract: StreamContract
     hold: HoldCharges | None = None
     turn: TurnCharges | None = None
+    once: bool = False
+    wiped: bool = False
 
     @property
     def levels(self) -> int:
@@ -117,6 +122,8 @@ class Schedule:
         As in `Geometry`.
     lead : int, cycles
         How much longer all delays are than they need be, so that fan-outs can be split.
+    slopes : bool
+        Whether it is the schedule of a latched network whose input lanes and units fire once (`compiler.slopes`).
     """
 
     network: LayeredNetwork
@@ -127,6 +134,7 @@ class Schedule:
     read: dict[str, int]
     home: dict[str, int]
     lead: int = 0
+    slopes: bool = False
 
     def contract(self, carrier: int) -> StreamContract:
         """Contract of the input (0) or of stage ``carrier - 1``."""
@@ -139,8 +147,8 @@ class Schedule:
 
     @property
     def clearing(self) -> str:
-        """How potentials are cleared: ``floor``, ``leak`` or ``force``."""
-        return clearing_way(self.plan.clearing, self.spec)
+        """How potentials are cleared: ``floor``, ``leak``, ``force``, or ``clear`` by synapses that do."""
+        return "clear" if self.slopes else clearing_way(self.plan.clearing, self.spec)
 
     @property
     def hop(self) -> int:

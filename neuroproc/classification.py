@@ -15,7 +15,7 @@ from isa_spec.errors import EmulationError
 from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
 from neuroproc.crossover import faster_jobs
-from neuroproc.host import input_shape
+from neuroproc.host import input_shape, told_trains
 from neuroproc.lane_stretches import lane_jobs
 from neuroproc.stretches import FrameStream, join, processor_jobs, run_side_by_side
 
@@ -161,6 +161,7 @@ def classify(
                 potentials[seen] += part.potentials[own]
     if progress:
         progress(len(frames), len(frames))
+    trains = told_trains(image, image.outputs[0].neuron, trains)
     return Classification(
         outputs=trains.sum(axis=1, dtype=np.uint8),
         predictions=to_classes(image.decode or {"kind": "spikes"}, trains.reshape(*trains.shape[:2], -1), potentials),

@@ -106,6 +106,20 @@ class MapReader:
         self.trains.reshape(n_frames, -1)[frame[real], self._spike[place[real]]] = 1
 
 
+def told_trains(image: ProcessorImage, neuron: int, trains: np.ndarray) -> np.ndarray:
+    """Trains of a map as its network has them: what fires once says with its spike that it fires from then on.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+    neuron : int
+        Any of those that carry the map.
+    trains : uint8[n_frames, levels, C, H, W]
+        As `MapReader` collects them.
+    """
+    return np.maximum.accumulate(trains, axis=1) if image.once[neuron] else trains
+
+
 class PotentialReader:
     """Collects what the neurons of a map hold after the last cycle of each value, before they are cleared.
 

@@ -298,14 +298,22 @@ def cost_by_layer(image: ProcessorImage) -> list[tuple[str, dict[str, int], int]
     return counted
 
 
-def check_fold(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan, frames: np.ndarray, what: str) -> None:
-    """The law: every decision of every layer is the network's, and what is emitted is what was planned."""
+def check_fold(
+    network: LayeredNetwork,
+    spec: ProcessorSpec,
+    plan: FoldPlan,
+    frames: np.ndarray,
+    what: str,
+    engine: str = "auto",
+) -> ProcessorImage:
+    """The law: every decision of every layer is the network's, and what is emitted is what was planned. The image."""
     schedule = make_schedule(network, spec, plan)
     cost = cost_of(schedule)
     image = emit(schedule, cost)
-    found = neuroproc.verify(network, image, frames)
+    found = neuroproc.verify(network, image, frames, engine=engine)
     assert found.exact, f"{what}, {plan}: {found.first}"
     longest = np.zeros(image.n_neurons, np.int64)
     np.maximum.at(longest, image.source(), image.delay)
     assert longest.sum() == cost.delay_storage
     assert cost_by_layer(image) == [(layer.name, dict(layer.roles), layer.synapses) for layer in cost.layers], what
+    return image

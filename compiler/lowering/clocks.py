@@ -7,6 +7,8 @@ import numpy as np
 from compiler import control
 from compiler.graph import GraphBuilder
 from compiler.stages import Schedule, Stage
+from isa_spec.kinds import CLEAR
+from isa_spec.stream import StreamContract
 
 
 def emit_clock(builder: GraphBuilder, layer: int, period: int) -> int:
@@ -20,10 +22,17 @@ def emit_charges(builder: GraphBuilder, schedule: Schedule, stage: Stage, units:
     """Emit what the phase clock sends to every unit of a layer in every slot."""
     by_channel = units.reshape(stage.contract.lane_channels, -1)
     charges = stage.charges
-    builder.synapses(phase_clock, by_channel, charges.clear[:, None], control.clear_delay(schedule, stage))
+    builder.synapses(phase_clock, by_channel, charges.clear[:, None], control.clear_delay(schedule, stage.contract))
     builder.synapses(phase_clock, by_channel, charges.bias[:, None], control.bias_delay(schedule, stage))
     if charges.preload.any():
         builder.synapses(phase_clock, by_channel, charges.preload[:, None], control.preload_delay(schedule, stage))
+
+
+def emit_wiping(
+    builder: GraphBuilder, schedule: Schedule, contract: StreamContract, lanes: np.ndarray, phase_clock: int
+) -> None:
+    """Emit the synapses by which the phase clock clears the neurons that carry a map, after every slot."""
+    builder.synapses(phase_clock, lanes, 1, control.clear_delay(schedule, contract), CLEAR)
 
 
 def emit_gates(

@@ -6,6 +6,7 @@ import numpy as np
 
 from compiler.graph import GraphBuilder
 from compiler.stages import Part
+from isa_spec.kinds import CHARGE, SLOPE
 from isa_spec.stream import StreamContract
 
 
@@ -51,6 +52,7 @@ def emit_window(
                 units[lane_out[:, :, None] * wrote.lane_cols + cols.lane_out[col]],
                 window.weight[out, within, k_h, k_w][:, None, None],
                 (turn_out[out] - turn_in[channel])[:, None, None] + delay[np.ix_(row, col)],
+                SLOPE if part.slope else CHARGE,
             )
 
 

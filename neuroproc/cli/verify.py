@@ -22,7 +22,7 @@ from neuroproc.cli.classify import positive
 from neuroproc.cli.show import print_json, progress, table
 from neuroproc.cli.streams import get_image
 from neuroproc.formats.frames import read_frames
-from neuroproc.host import MapReader, encode_frames, input_contract
+from neuroproc.host import MapReader, encode_frames, input_contract, told_trains
 from neuroproc.probe import SpikeProbe
 from neuroproc.processor import Processor
 
@@ -152,7 +152,11 @@ def _run(
             lane = neuron - record.first_neuron
             mine = (lane >= 0) & (lane < record.contract.n_lanes)
             readers[record.name].read(cycle[mine], lane[mine])
-    return {name: reader.trains for name, reader in readers.items()}
+    return {
+        record.name: told_trains(image, record.first_neuron, readers[record.name].trains)
+        for record in records
+        if record.first_neuron is not None
+    }
 
 
 def _divergence(record: LayerRecord, right: np.ndarray, found: np.ndarray, begin: int) -> Divergence:
