@@ -54,7 +54,7 @@ def phase_delay(cycle: int, slot: int, least: int) -> int:
 
 def clear_delay(schedule: Schedule, contract: StreamContract) -> int:
     """From the phase clock to what carries a map, to arrive one cycle after it was last evaluated in a slot."""
-    return phase_delay(contract.start + contract.levels, contract.slot, schedule.least)
+    return phase_delay(contract.start + contract.span, contract.slot, schedule.least)
 
 
 def bias_delay(schedule: Schedule, stage: Stage) -> int:
@@ -69,7 +69,7 @@ def bias_delay(schedule: Schedule, stage: Stage) -> int:
         return clear_delay(schedule, stage.contract) + 1
     lifted = schedule.clearing == "floor" and schedule.spec.potential_floor and np.any(stage.charges.clear)
     if lifted or stage.levels > 1:
-        delay = clear_delay(schedule, contract) + contract.slot - contract.levels
+        delay = clear_delay(schedule, contract) + contract.slot - contract.span
     else:
         delay = phase_delay(contract.start, contract.slot, least)
     if stage.gated:
@@ -85,13 +85,13 @@ def preload_delay(schedule: Schedule, stage: Stage) -> int:
 def gate_delays(schedule: Schedule, stage: Stage) -> np.ndarray:
     """From the phase clock to a gate, to inhibit before anything can fire, in every step: int64[levels]."""
     first = phase_delay(stage.contract.start - schedule.least, stage.contract.slot, schedule.hop)
-    return first + np.arange(stage.contract.levels)
+    return first + stage.contract.beat * np.arange(stage.contract.levels)
 
 
 def tile_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.ndarray:
     """From a row gate to a gate, for each tile of a row that carries values, and each step: int64[tiles * levels]."""
     first = schedule.hop + contract.slot * contract.col_pitch * np.arange(tiles)
-    return (first[:, None] + np.arange(contract.levels)).ravel()
+    return (first[:, None] + contract.beat * np.arange(contract.levels)).ravel()
 
 
 def row_delays(schedule: Schedule, contract: StreamContract, tiles: int) -> np.ndarray:

@@ -137,6 +137,8 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
         shared = int(by_row @ uses @ by_col)
         synapses += shared // contract.channels * contract.lane_channels if part.together else shared
     lanes = contract.lane_rows * contract.lane_cols
+    if stage.rivals:
+        synapses += stage.rivals.members.size * stage.rivals.heard * int(stage.rivals.copies(spec, stage.name).sum())
     for kind in ("clear", "bias", "inhibit", "preload", "latch"):
         synapses += lanes * int(pieces(getattr(stage.charges, kind), spec, f"{what}, {kind}").sum())
     if stage.wiped:
@@ -151,11 +153,11 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
         folded = _joined([folded, _turn_cost(schedule, stage)])
     if stage.role == "serialiser":
         return folded
-    return replace(
-        folded,
-        unrolled_neurons=contract.n_values,
-        unrolled_synapses=sum(_unrolled(part, schedule.contract(part.source), contract) for part in stage.parts),
-    )
+    unrolled = sum(_unrolled(part, schedule.contract(part.source), contract) for part in stage.aligned + stage.held)
+    if stage.rivals:
+        sent = stage.rivals.heard * np.count_nonzero(stage.rivals.charge)
+        unrolled += stage.rivals.windows * stage.rivals.members.shape[1] * sent
+    return replace(folded, unrolled_neurons=contract.n_values, unrolled_synapses=unrolled)
 
 
 def _gate_cost(schedule: Schedule, stage: Stage) -> LayerCost:

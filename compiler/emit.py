@@ -13,6 +13,7 @@ from compiler.graph import GraphBuilder, NeuronGraph
 from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates, emit_turns, emit_wiping
 from compiler.lowering.hold import emit_hold
 from compiler.lowering.latch import emit_latch
+from compiler.lowering.pools import emit_group, emit_rivals
 from compiler.lowering.window import emit_window
 from compiler.network import LayeredNetwork
 from compiler.passes.insert_relays import insert_relays
@@ -121,6 +122,10 @@ def _emit_graph(schedule: Schedule, names: list[str]) -> tuple[NeuronGraph, list
         units = builder.neurons(layer, stage.role, np.repeat(stage.charges.threshold, per_channel), once=stage.once)
         for part in stage.aligned:
             emit_window(builder, part, schedule.contract(part.source), stage.contract, lanes[part.source], units)
+        if stage.rivals:
+            emit_rivals(builder, stage.rivals, units)
+        if stage.group is not None:
+            emit_group(builder, stage, lanes[stage.parts[0].source], units)
         emit_charges(builder, schedule, stage, units, phase_clock)
         emit_latch(builder, stage, units)
         if stage.wiped:

@@ -132,6 +132,11 @@ def leaving_lanes(schedule: Schedule, carrier: int) -> Leaving:
     """What leaves the lanes of the input (0) or of stage ``carrier - 1``."""
     read = schedule.contract(carrier)
     found = [_latches(schedule, schedule.stages[carrier - 1])] if carrier else []
+    if carrier and (rivals := schedule.stages[carrier - 1].rivals):
+        channel = np.arange(read.channels)[:, None] * (read.lane_rows * read.lane_cols)
+        lanes = (channel + rivals.members.ravel()).ravel()
+        copies = rivals.heard * rivals.copies(schedule.spec, schedule.stages[carrier - 1].name)
+        found.append((lanes, np.ones_like(lanes), np.repeat(copies, rivals.members.size)))
     for stage in schedule.stages:
         for part in stage.aligned:
             if part.source == carrier:
@@ -249,6 +254,9 @@ def _unit_fan_in(schedule: Schedule, stage: Stage) -> np.ndarray:
     if stage.turn:
         sent.append(stage.turn.hush)
         np.add.at(fan, neuron, pieces(stage.turn.lift, spec, f"{what}, lift")[:, None, None])
+    if stage.rivals:
+        reset = stage.rivals.heard * stage.rivals.copies(spec, stage.name)
+        fan.reshape(len(fan), -1)[:, stage.rivals.members.ravel()] += reset[:, None]
     for charge in sent:
         fan += pieces(charge, spec, what)[:, None, None]
     return fan + stage.wiped

@@ -8,9 +8,10 @@ import numpy as np
 
 from compiler.axis import Axis, axis_taps
 from compiler.drive import SpikingLayer, Window, spiking_layers
-from compiler.layers import Flatten, Shape
+from compiler.layers import Flatten, Pool2d, Shape
 from compiler.network import INPUT, LayeredNetwork
 from compiler.plan import FoldPlan, Tile, check_plan, legal_tiles
+from compiler.pools import check_windows
 from isa_spec.coding import plane_weights, spike_levels
 from isa_spec.errors import ScheduleError
 
@@ -49,6 +50,8 @@ class Carrier:
     floor : int or None, potential units
     latched, gathers : bool
         As in `SpikingLayer`.
+    pools : int or None
+        For a maximum by membrane potential, the carrier whose units it resets.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Carrier:
     floor: int | None = None
     latched: bool = False
     gathers: bool = True
+    pools: int | None = None
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -115,7 +119,9 @@ def make_geometry(network: LayeredNetwork, plan: FoldPlan) -> Geometry:
     read = {INPUT: _serialise(carriers, 0, plan.tiles.get(INPUT))}
     for spiking in layers:
         name = spiking.layer.name
-        carriers.append(_units(spiking, carriers, read, plan.tiles.get(name), network.steps))
+        pool = spiking.layer if isinstance(spiking.layer, Pool2d) and spiking.layer.membrane else None
+        # The units themselves start anew, not a serialiser behind them.
+        carriers.append(_units(spiking, carriers, home if pool else read, plan.tiles.get(name), network.steps, pool))
         home[name] = len(carriers) - 1
         read[name] = _serialise(carriers, home[name], plan.tiles.get(name))
     answer = network.answering.name
@@ -130,7 +136,12 @@ def make_geometry(network: LayeredNetwork, plan: FoldPlan) -> Geometry:
 
 
 def _units(
-    spiking: SpikingLayer, carriers: list[Carrier], read: dict[str, int], wanted: Tile | None, levels: int
+    spiking: SpikingLayer,
+    carriers: list[Carrier],
+    read: dict[str, int],
+    wanted: Tile | None,
+    levels: int,
+    pool: Pool2d | None,
 ) -> Carrier:
     """Carrier of a layer's units: its tile is the largest that follows from what it reads, or wider by the plan."""
     name = spiking.layer.name
@@ -158,6 +169,11 @@ def _units(
         for term, rows, cols in zip(spiking.terms, *axes, strict=True)
     )
     tile = (axes[0][0].unroll, axes[1][0].unroll)
+    pools = readings[0].source if pool else None
+    if pool:
+        source = carriers[readings[0].source]
+        for axis, (taps,) in enumerate(axes):
+            check_windows(pool, source.shape[1 + axis], source.tile[axis], axis, taps)
     return Carrier(
         name,
         spiking.shape,
@@ -168,6 +184,7 @@ def _units(
         floor=spiking.floor,
         latched=spiking.latched,
         gathers=spiking.gathers,
+        pools=pools,
     )
 
 
@@ -204,5 +221,10 @@ def _silent(carriers: list[Carrier]) -> frozenset[int]:
     silent = {carrier.serialises for carrier in carriers if carrier.serialises is not None}
     for carrier in carriers:
         silent |= {part.source for part in carrier.readings if part.rows.reads_blank or part.cols.reads_blank}
+    # A pool that resets what it reads speaks when that does: the units that it reads have to be silent in its place.
+    silent |= {pooled for number in silent if number and (pooled := carriers[number].pools) is not None}
     # A serialiser speaks only when its source does, and its source is silent: nothing of its own is needed.
-    return frozenset(number for number in silent if number > 0 and carriers[number].serialises is None)
+    speaking = {
+        number for number, carrier in enumerate(carriers) if carrier.serialises is None and carrier.pools is None
+    }
+    return frozenset(silent & speaking - {0})

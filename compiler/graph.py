@@ -86,6 +86,7 @@ class GraphBuilder:
         self._n_neurons = 0
         self._neurons: list[tuple[np.ndarray, ...]] = []
         self._synapses: list[tuple[np.ndarray, ...]] = []
+        self._groups: list[tuple[np.ndarray, np.ndarray]] = []
 
     def neurons(self, layer: int, role: str, threshold: np.ndarray, once: bool = False) -> np.ndarray:
         """New neurons, which may be such that fire once: their numbers, int64[len(threshold)]."""
@@ -105,18 +106,25 @@ class GraphBuilder:
         used = arrays[2] != 0
         self._synapses.append(tuple(array[used] for array in arrays))
 
+    def group(self, members: np.ndarray, output: np.ndarray) -> None:
+        """Make neurons members of pooling groups, by numbers that broadcast together."""
+        self._groups.append((members, output))
+
     def graph(self) -> NeuronGraph:
         """All that was collected."""
         threshold, role, layer, once = (np.concatenate(part) for part in zip(*self._neurons, strict=True))
         empty = (np.zeros(0, np.int64),) * 5
         parts = zip(empty, *self._synapses, strict=True)
         source, target, weight, delay, kind = (np.concatenate(part) for part in parts)
+        group = np.full(len(threshold), -1)
+        for members, output in self._groups:
+            group[members] = output
         return NeuronGraph(
             threshold=threshold,
             role=role,
             layer=layer,
             once=once,
-            group=np.full(len(threshold), -1),
+            group=group,
             source=source,
             target=target,
             weight=weight,

@@ -126,7 +126,7 @@ class _Reader:
     """All that one stage reads of one carrier."""
 
     def __init__(self, schedule: Schedule, stage: Stage, carrier: int) -> None:
-        self.parts = [part for part in stage.parts if part.source == carrier]
+        self.parts = [part for part in stage.aligned if part.source == carrier]
         self._read, self._wrote = schedule.contract(carrier), stage.contract
         self._max_delay = schedule.spec.max_delay
         what = f"layer '{stage.name}', weight"

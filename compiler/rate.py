@@ -6,8 +6,9 @@ spikes arrives in the cycle of the clearing. Below, P >= 0 and N <= 0 are the su
 weights: what arrives in one step lies in N .. P. To be proven is that the potential is 0 at the start of every slot;
 then it is the network's in each of its steps, if the chip's floor does what the network's does.
 
-*The floor of the chip.* From 0, potentials fall to T * N at most. A floor that is not above that is never met, and as
-good as none. Else it has to be the network's own.
+*The floor of the chip.* From 0, potentials fall to T * N at most; to T * (N - threshold) where a unit is reset by
+subtraction with others of its window. A floor that is not above that is never met, and as good as none. Else it has to
+be the network's own.
 
 *Floor clearing.* With reset to zero a potential is at most a = min(threshold - 1, T * P) after any step. By
 subtraction, a step adds at most P - threshold to what was there before or else ends below the threshold: so at most
@@ -50,8 +51,6 @@ def check_rate(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> 
     for key in needs:
         if getattr(spec, key) != needs[key]:
             raise _lacking(f"rate-coded network '{network.name}'", needs, key, spec)
-    if network.pools:
-        raise ScheduleError(f"layer '{network.pools[0].name}': the rule 'membrane' cannot be folded yet; use 'or'")
     if plan.channels:
         raise ScheduleError(
             f"channels of {', '.join(map(repr, plan.channels))} cannot take turns: units of rate-coded network "
@@ -89,6 +88,7 @@ def rate_charges(
     gated: bool,
     clearing: str,
     name: str,
+    together: bool = False,
 ) -> Charges:
     """Charges of a layer that gathers spikes over the steps of a frame, proven from its own weight sums.
 
@@ -108,6 +108,8 @@ def rate_charges(
         As `clearing_way` gives it, or ``clear``.
     name : str
         Layer, for messages.
+    together : bool
+        Whether units are reset with others of their window.
 
     Raises
     ------
@@ -119,7 +121,10 @@ def rate_charges(
     positive, negative = sum_range(windows)
     threshold = np.minimum(wanted, steps * positive + 1)
     check_thresholds(threshold, spec, name)
-    _check_floor(steps * negative, floor, spec, name)
+    lowest = steps * negative
+    if together and spec.reset == "subtract":
+        lowest = lowest - np.where(steps * positive >= threshold, steps * threshold, 0)
+    _check_floor(lowest, floor, spec, name)
     nothing = np.zeros_like(threshold)
     inhibit = np.where(gated & (steps * positive >= threshold), -positive, 0)
     if clearing == "clear":
@@ -129,13 +134,13 @@ def rate_charges(
         above = above + steps * np.maximum(positive - threshold, 0)
     above = np.minimum(above, steps * positive)
     chip = spec.potential_floor
-    keeps = above > 0 if chip == 0 else (above > 0) | (negative < 0) | (inhibit < 0)
+    keeps = above > 0 if chip == 0 else (above > 0) | (lowest < 0) | (inhibit < 0)
     if clearing == "floor":
         assert chip is not None  # else the way is another
         return Charges(
             threshold, np.where(keeps, -chip, 0), np.where(keeps, chip - above, 0), inhibit, nothing, nothing
         )
-    lowest = steps * (negative + inhibit)
+    lowest = steps * (negative + inhibit)  # only with reset to zero
     if chip is not None:
         lowest = np.maximum(lowest, chip)
     return Charges(threshold, nothing, np.where(keeps, threshold - lowest - negative, 0), inhibit, nothing, nothing)

@@ -18,7 +18,9 @@ from compiler.lines import missing_lead
 from compiler.network import LayeredNetwork
 from compiler.pitches import Pitch, find_pitches
 from compiler.plan import FoldPlan
+from compiler.pools import check_pools
 from compiler.rate import check_rate, rate_charges
+from compiler.rivals import check_late, output_charges, reset_together
 from compiler.slopes import has_slopes
 from compiler.stages import Part, Schedule, Stage, Taps
 from compiler.starts import earliest_start, starts_of, stream_extent
@@ -47,6 +49,7 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         synapses arrive at a unit.
     """
     check_rate(network, spec, plan)
+    check_pools(network, spec, plan)
     slopes = has_slopes(network, spec, plan)
     clearing = "clear" if slopes else clearing_way(plan.clearing, spec)
     geometry = make_geometry(network, plan)
@@ -66,7 +69,9 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         _hold(geometry, number, parts[number], spec, number in turning, plan) if saved and not network.rate else None
         for number, saved in enumerate(saves, start=1)
     ]
-    slot = _slot(geometry, charges, turning, holds, clearing, plan)
+    # A circuit takes a cycle after each step to reset windows.
+    beat = 2 if network.pools and not spec.pooling_groups else 1
+    slot = _slot(geometry, charges, turning, holds, clearing, beat, plan)
     forgets = clearing == "leak"
     turns = find_turns(geometry, pitches, slot * frame_pitch, slot, counts, forgets)
     takes = [
@@ -76,13 +81,15 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         for number in range(1, len(parts))
     ]
     charges = [_of_phase_clock(*three) for three in zip(charges, holds, takes, strict=True)]
+    groups, rivals = reset_together(geometry, charges, spec)
 
     def timed(lead: int) -> Schedule:
         starts = starts_of(geometry, parts, pitches, holds, turns, slot, spec, lead)
         late = max(
             0,
             *(
-                earliest_start(read, charge, turn is not None, slot - carrier.levels, spec, plan, lead) - start
+                earliest_start(read, charge, turn is not None, slot - 1 - (carrier.levels - 1) * beat, spec, plan, lead)
+                - start
                 for carrier, read, charge, turn, start in zip(
                     geometry.carriers[1:], parts[1:], charges, takes, starts[1:], strict=True
                 )
@@ -97,7 +104,15 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
             late = max(late, least_delay(spec) + lead - network.steps)  # so that the very first slot is cleared, too
         contracts = [
             StreamContract(
-                *carrier.shape, *carrier.tile, start + late, slot, *pitch, slot * frame_pitch, turn, carrier.levels
+                *carrier.shape,
+                *carrier.tile,
+                start + late,
+                slot,
+                *pitch,
+                slot * frame_pitch,
+                turn,
+                carrier.levels,
+                beat,
             )
             for carrier, start, pitch, turn in zip(geometry.carriers, starts, pitches, turns, strict=True)
         ]
@@ -113,9 +128,11 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
                 turn=turn,
                 once=slopes and (carrier.latched or not carrier.gathers),
                 wiped=slopes and carrier.serialises is None,
+                group=groups.get(number),
+                rivals=rivals.get(number),
             )
-            for carrier, read, charge, contract, hold, turn in zip(
-                geometry.carriers[1:], parts[1:], charges, contracts[1:], holds, takes, strict=True
+            for number, (carrier, read, charge, contract, hold, turn) in enumerate(
+                zip(geometry.carriers[1:], parts[1:], charges, contracts[1:], holds, takes, strict=True), start=1
             )
         )
         for stage in stages:
@@ -124,6 +141,7 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
 
     schedule = timed(0)
     while missing := missing_lead(schedule):
+        check_late([stage.name for stage in schedule.stages if stage.rivals], spec)
         schedule = timed(schedule.lead + missing)
     check_fan_in(schedule)
     return schedule
@@ -181,7 +199,7 @@ def _gated(geometry: Geometry, turning: frozenset[int], plan: FoldPlan) -> froze
     What a turning layer reads must not speak in slots that its turns fill.
     """
     carriers = geometry.carriers
-    units = {number for number, carrier in enumerate(carriers) if carrier.readings} - turning
+    units = {number for number, carrier in enumerate(carriers) if carrier.readings and carrier.pools is None} - turning
     wanted = set(geometry.silent)
     if plan.gate and carriers[0].tiles != (1, 1):
         wanted |= units
@@ -198,14 +216,15 @@ def _slot(
     turning: frozenset[int],
     holds: list[HoldCharges | None],
     clearing: str,
+    beat: int,
     plan: FoldPlan,
 ) -> int:
     """Cycles per slot."""
     cleared = any(charge.clear.any() for charge in charges) or any(holds) or clearing == "clear"
     least = 2 if cleared or (turning and clearing != "leak") else 1
     levels = geometry.carriers[0].levels
-    if levels > 1:
-        least = levels + 1
+    if levels > 1 or beat > 1:
+        least = (levels - 1) * beat + 2
     if plan.slot is not None and plan.slot < least:
         raise ScheduleError(f"slot of {plan.slot} cycles, allowed {least} and above for this network and processor")
     return least if plan.slot is None else plan.slot
@@ -272,10 +291,14 @@ def _charges(
         return no_charges(np.ones(-(-carrier.shape[0] // count), np.int64))
     windows, levels = [part.window for part in parts], [part.levels for part in parts]
     assert carrier.threshold is not None  # it has units
+    if carrier.pools is not None and spec.pooling_groups:
+        return output_charges(carrier.shape[0], spec)
     if network.rate:
-        charges = latch_charges if carrier.latched and clearing != "clear" else rate_charges
         floor, threshold = carrier.floor, carrier.threshold
-        return charges(windows, threshold, network.steps, floor, spec, gated, clearing, carrier.name)
+        if carrier.latched and clearing != "clear":
+            return latch_charges(windows, threshold, network.steps, floor, spec, gated, clearing, carrier.name)
+        together = any(number == other.pools for other in geometry.carriers)
+        return rate_charges(windows, threshold, network.steps, floor, spec, gated, clearing, carrier.name, together)
     return layer_charges(windows, levels, carrier.threshold, spec, gated, clearing, carrier.name)
 
 

@@ -11,6 +11,7 @@ from compiler.drive import Window
 from compiler.hold import HoldCharges
 from compiler.network import LayeredNetwork
 from compiler.plan import FoldPlan
+from compiler.rivals import Rivals
 from compiler.turns import TurnCharges
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
@@ -78,6 +79,11 @@ class Stage:
         For units that are silent but in the turns of their channels.
     once, wiped : bool
         Whether its neurons fire once in a slot; whether a synapse of the phase clock clears them, instead of charges.
+    group : int64[n_windows, area] or None
+        For a pool whose units are outputs of groups: lanes of a channel that each is the output of, in the stage that
+        its part reads. It has no synapses then.
+    rivals : Rivals or None
+        For units that reset each other by synapses.
     """
 
     name: str
@@ -90,6 +96,8 @@ class Stage:
     turn: TurnCharges | None = None
     once: bool = False
     wiped: bool = False
+    group: np.ndarray | None = None
+    rivals: Rivals | None = None
 
     @property
     def levels(self) -> int:
@@ -99,7 +107,7 @@ class Stage:
     @property
     def aligned(self) -> tuple[Part, ...]:
         """Parts that are read by delay."""
-        return () if self.hold else self.parts
+        return () if self.hold or self.group is not None else self.parts
 
     @property
     def held(self) -> tuple[Part, ...]:

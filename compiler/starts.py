@@ -32,10 +32,13 @@ def starts_of(
     """Cycle of every carrier's first tile: one after the last of the values that it needs; the input's is 0.
 
     Two where that value comes over several synapses of one pair and the processor allows one: a proxy takes a cycle;
-    and later by ``lead`` than that.
+    and later by ``lead`` than that. The output of a group fires with its members.
     """
     starts = [0]
-    for read, hold in zip(parts[1:], holds, strict=True):
+    for carrier, read, hold in zip(geometry.carriers[1:], parts[1:], holds, strict=True):
+        if carrier.pools is not None and spec.pooling_groups:
+            starts.append(starts[carrier.pools])
+            continue
         if hold:
             extents = [stream_extent(geometry.carriers[part.source], pitches[part.source]) for part in read]
             last = max(starts[part.source] + slot * extent for part, extent in zip(read, extents, strict=True))

@@ -26,7 +26,8 @@ class StreamContract:
         + turns[c mod n_turns]``
 
     where ``n_turns`` channels share a lane and take turns on it. A value of 0 to ``levels`` is that many spikes in
-    this cycle and the next ones: in the first of them where values are counted, in any where they are rates.
+    this cycle and the next ones, ``beat`` cycles apart: in the first of them where values are counted, in any where
+    they are rates.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ class StreamContract:
         For each channel that shares a lane, cycles after the lane's first channel; the first is 0, and they ascend.
     levels : int
         Largest value, and so most spikes of one: cycles in which it may have them.
+    beat : int
+        Cycles from one of these to the next.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class StreamContract:
     interval: int
     turns: tuple[int, ...] = (0,)
     levels: int = 1
+    beat: int = 1
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -119,11 +123,16 @@ class StreamContract:
         return -(-self.width // self.unroll_w)
 
     @property
+    def span(self) -> int:
+        """Cycles from the first in which a value may have a spike to the last, both counted."""
+        return (self.levels - 1) * self.beat + 1
+
+    @property
     def last_cycle(self) -> int:
         """Cycle of frame 0 in which the last spike of its last tile may come."""
         rows, cols = self.tile_rows - 1, self.tile_cols - 1
         first = self.start + self.slot * (rows * self.row_pitch + cols * self.col_pitch)
-        return first + self.turns[-1] + self.levels - 1
+        return first + self.turns[-1] + self.span - 1
 
     def lanes(self) -> np.ndarray:
         """Lane of every value: int64[channels, height, width]."""
@@ -142,8 +151,11 @@ class StreamContract:
         return np.array(self.turns, np.int64)[np.arange(self.channels) % self.n_turns]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary of the fields, for a header."""
-        return {**asdict(self), "turns": list(self.turns)}
+        """Plain dictionary of the fields, for a header; a beat of 1 is left out."""
+        entry = {**asdict(self), "turns": list(self.turns)}
+        if self.beat == 1:
+            del entry["beat"]
+        return entry
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any], where: str) -> StreamContract:
@@ -152,14 +164,14 @@ class StreamContract:
         Raises
         ------
         FormatError
-            If a field is missing, unknown, or not an integer (`turns`: a list of them).
+            If a field is missing (but for `beat`, which is then 1), unknown, or not an integer (`turns`: a list).
         """
         names = {field.name for field in fields(cls)}
         turns = entry.get("turns")
         values = [*turns, *(entry[key] for key in set(entry) - {"turns"})] if isinstance(turns, list) else [None]
-        if set(entry) != names or not all(type(value) is int for value in values):
+        if set(entry) | {"beat"} != names or not all(type(value) is int for value in values):
             raise FormatError(
-                f"{where}: a stream contract has exactly the integers {', '.join(sorted(names - {'turns'}))} and the "
-                "list of integers turns"
+                f"{where}: a stream contract has exactly the integers {', '.join(sorted(names - {'beat', 'turns'}))}, "
+                "the list of integers turns, and perhaps the integer beat"
             )
         return cls(**{**entry, "turns": tuple(values[: len(turns or ())])})

@@ -172,10 +172,10 @@ def _run(
         processor.reset()
         processor.inject(image.start)
         processor.inject(encode_frames(image, frame[None]))
-        processor.run(contract.start)
         output = np.zeros(contract.n_values, np.uint8)
         steps, reached = 0, False
         while not reached and steps < contract.levels:
+            processor.run(contract.start + steps * contract.beat - processor.cycle)
             fired = processor.step()
             output[value_of[fired.port]] += 1
             potential = processor.potentials[neurons]

@@ -58,7 +58,7 @@ def encode_frames(image: ProcessorImage, frames: np.ndarray, first: int = 0) -> 
     """
     contract = input_contract(image)
     frame, number, c, y, x = np.nonzero(spike_trains(image.encoding or {}, as_frames(frames, input_shape(image))))
-    cycle = contract.cycles()[c, y, x] + (frame + first) * contract.interval + number
+    cycle = contract.cycles()[c, y, x] + (frame + first) * contract.interval + number * contract.beat
     return SpikeEvents.of(cycle, contract.lanes()[c, y, x])
 
 
@@ -79,7 +79,7 @@ class MapReader:
     def __init__(self, contract: StreamContract, n_frames: int) -> None:
         self._contract = contract
         # A map may take longer than an interval: the next frame's first values then come before its last ones.
-        cycles = contract.cycles().ravel() + np.arange(contract.levels)[:, None] - contract.start
+        cycles = contract.cycles().ravel() + contract.beat * np.arange(contract.levels)[:, None] - contract.start
         behind, offset = np.divmod(cycles, contract.interval)
         keys = (offset * contract.n_lanes + contract.lanes().ravel()).ravel()
         self._spike = np.argsort(keys)
@@ -136,7 +136,7 @@ class PotentialReader:
 
     def __init__(self, contract: StreamContract, n_frames: int) -> None:
         self._contract = contract
-        after = contract.cycles().ravel() + contract.levels - 1 - contract.start
+        after = contract.cycles().ravel() + contract.span - 1 - contract.start
         self._behind, self._offset = np.divmod(after, contract.interval)
         self._lane = contract.lanes().ravel()
         self._looks = np.unique(self._offset)

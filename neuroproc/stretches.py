@@ -92,7 +92,7 @@ class FrameStream:
 def spike_places(contract: StreamContract) -> tuple[np.ndarray, np.ndarray]:
     """Cycle of frame 0, and lane, of every spike that a map can have: int64[n_spikes], twice; by value, then number."""
     shape = (*contract.lanes().shape, contract.levels)
-    cycle = contract.cycles()[..., None] + np.arange(contract.levels)
+    cycle = contract.cycles()[..., None] + contract.beat * np.arange(contract.levels)
     return np.broadcast_to(cycle, shape).ravel(), np.broadcast_to(contract.lanes()[..., None], shape).ravel()
 
 

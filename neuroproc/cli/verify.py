@@ -163,7 +163,7 @@ def _divergence(record: LayerRecord, right: np.ndarray, found: np.ndarray, begin
     contract = record.contract
     assert contract is not None  # records without one are not compared
     place = frame, step, channel, row, column = tuple(int(axis[0]) for axis in np.nonzero(found != right))
-    cycle = int(contract.cycles()[channel, row, column]) + step + frame * contract.interval
+    cycle = int(contract.cycles()[channel, row, column]) + step * contract.beat + frame * contract.interval
     return Divergence(record.name, begin + frame, channel, row, column, cycle, int(found[place]), int(right[place]))
 
 

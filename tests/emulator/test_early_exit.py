@@ -213,3 +213,19 @@ def test_a_last_map_in_several_slots_is_refused_and_in_one_it_is_stopped() -> No
     folded = compile_network(network, spec, FoldPlan((2, 6)))
     with pytest.raises(EmulationError, match=r"layer 'out' has its 3x3 map in 3 slots, allowed: one; .* unroll more"):
         classify_by_margin(folded, frames, margin)
+
+
+@pytest.mark.oracle
+def test_exits_where_a_step_takes_two_cycles() -> None:
+    network, _ = case_of(1, ENCODINGS[1], "zero", 0, (6, 6))
+    conv, _, *rest = network.layers
+    pool = Pool2d("pool", ("conv",), "maxpool2d", (2, 2), (2, 2), rule="membrane")
+    network = replace(network, layers=(conv, pool, *rest))
+    image = compile_network(network, load_profile("research"), FoldPlan((6, 2)))
+    frames = frames_of(40)
+    margin = middling(network, frames)
+    found = classify_by_margin(image, frames, margin, threads=2)
+    assert found.classification.predictions is not None
+    exits = (found.steps.tolist(), found.classification.predictions.tolist(), found.reached.tolist())
+    assert exits == plain_exits(network, frames, margin)
+    assert len(set(exits[0])) > 2
