@@ -27,7 +27,7 @@ class StreamContract:
 
     where ``n_turns`` channels share a lane and take turns on it. A value of 0 to ``levels`` is that many spikes in
     this cycle and the next ones, ``beat`` cycles apart: in the first of them where values are counted, in any where
-    they are rates.
+    they are rates. Where the lanes are neurons that fire once, it is one spike, which stands for all from there on.
 
     Parameters
     ----------

@@ -52,6 +52,14 @@ def test_every_train_of_random_folds_is_exact(block):
         check(seed)
 
 
+@pytest.mark.sweep
+@pytest.mark.oracle
+@pytest.mark.parametrize("block", range(100))
+def test_sweep_of_random_folds(block):
+    for seed in range(10_000 + block * 50, 10_000 + (block + 1) * 50):
+        check(seed)
+
+
 def test_random_cases_reach_the_corners():
     seen = set()
     for seed in SEEDS:
