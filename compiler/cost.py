@@ -155,7 +155,7 @@ def _stage_cost(schedule: Schedule, stage: Stage, lines: Lines) -> LayerCost:
         return folded
     unrolled = sum(_unrolled(part, schedule.contract(part.source), contract) for part in stage.aligned + stage.held)
     if stage.rivals:
-        sent = stage.rivals.heard * np.count_nonzero(stage.rivals.charge)
+        sent = stage.rivals.heard * int(np.count_nonzero(stage.rivals.charge))
         unrolled += stage.rivals.windows * stage.rivals.members.shape[1] * sent
     return replace(folded, unrolled_neurons=contract.n_values, unrolled_synapses=unrolled)
 

@@ -16,7 +16,7 @@ the last window may be on the lanes of one (unless all its rows or columns are t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -110,9 +110,9 @@ def output_charges(channels: int, spec: ProcessorSpec) -> Charges:
     is the same in every frame.
     """
     charges = no_charges(np.ones(channels, np.int64))
-    if spec.reset == "subtract" and spec.potential_floor:
-        charges.clear[:] = spec.potential_floor
-    return charges
+    if spec.reset == "zero" or spec.potential_floor is None:
+        return charges
+    return replace(charges, clear=np.full(channels, spec.potential_floor))
 
 
 def reset_together(

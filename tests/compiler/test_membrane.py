@@ -100,6 +100,17 @@ def test_a_file_keeps_the_rule_and_leaves_out_the_default(tmp_path):
     assert load_network(tmp_path / "left_out.json").digest == plain.digest
     save_network(plain, tmp_path / "again.json")
     assert "rule" not in (tmp_path / "again.json").read_text()
+    samples = {
+        "format": "layered-network",
+        "version": 1,
+        "input": {"shape": [1, 8], "encoding": {"kind": "binary", "steps": 3}},
+        "layers": [
+            {"name": "conv", "type": "conv1d", "weight": [[[1, 2]]], "threshold": [2]},
+            {"name": "pool", "type": "maxpool1d", "kernel": 3, "rule": "membrane"},
+        ],
+    }
+    (tmp_path / "samples.json").write_text(json.dumps(samples))
+    assert load_network(tmp_path / "samples.json").pools[0].kernel == (3, 1)
     entry["layers"][1]["rule"] = "mean"
     (tmp_path / "mean.json").write_text(json.dumps(entry))
     with pytest.raises(NetworkError, match=r"layers\[1\] 'pool': rule = 'mean', allowed: or, membrane"):

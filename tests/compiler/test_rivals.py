@@ -8,6 +8,7 @@ from compiler_helpers import check_fold, random_conv, random_spec, random_thresh
 
 import neuroproc
 from compiler.cost import cost_of
+from compiler.dead import remove_dead
 from compiler.emit import compile_network
 from compiler.evaluate import classes, evaluate
 from compiler.layers import Conv2d, Dense, Flatten, Pool2d
@@ -145,6 +146,19 @@ def test_random_cases_reach_the_corners(way):
         assert {"zero none", "zero -1", "subtract 0", "subtract -1"} <= seen
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("seed", range(20))
+def test_dead_matter_is_found_and_left_out(seed, way):
+    network, spec, plan, frames = random_pool_case(seed, way, n_frames=3)
+    pruned = remove_dead(network)
+    assert np.array_equal(
+        evaluate(pruned, frames)[pruned.layers[-1].name], evaluate(network, frames)[network.layers[-1].name]
+    )
+    image = compile_network(pruned, spec, replace(plan, tiles={}))
+    assert neuroproc.verify(network, image, frames, engine="auto" if "event" in WAYS[way] else "reference").exact
+
+
 @pytest.mark.metamorphic
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("seed", range(12))
@@ -223,8 +237,10 @@ def test_the_group_decides():
     assert not neuroproc.verify(network, alone, frames, engine="reference").exact
 
 
-def test_a_circuit_takes_two_cycles_a_step_and_says_so():
+def test_a_circuit_takes_two_cycles_a_step_and_says_so(tmp_path):
     image = compile_network(classifier(), NP16, FoldPlan((2, 2)))
+    neuroproc.save_image(tmp_path / "net.npi", image)
+    assert neuroproc.load_image(tmp_path / "net.npi").layers == image.layers
     contracts = [record.contract for record in image.layers if record.contract]
     assert {(contract.beat, contract.slot, contract.span) for contract in contracts} == {(2, 16, 15)}
     assert all(contract.to_dict()["beat"] == 2 for contract in contracts)

@@ -24,6 +24,7 @@ CONTRACTS = [
     StreamContract(1, 3, 5, 4, 2, 0, 3, 9, 2, 40),
     StreamContract(5, 3, 5, 1, 1, 4, 4, 7, 1, 90, turns=(0, 7, 12)),
     StreamContract(2, 2, 3, 1, 1, 0, 6, 3, 1, 36, levels=5),
+    StreamContract(2, 2, 3, 1, 1, 4, 10, 3, 1, 60, levels=5, beat=2),
 ]
 
 
@@ -43,6 +44,9 @@ def test_stream_rules_are_those_of_the_code(contract):
     assert set(lanes.ravel()) <= set(range(contract.n_lanes))
     later = evaluate("cycle", contract, c=0, y=0, x=0, n=3)
     assert later == contract.start + 3 * contract.interval
+    assert contract.last_cycle == cycles.max() + (contract.levels - 1) * contract.beat
+    assert StreamContract.from_dict(contract.to_dict(), "here") == contract
+    assert ("beat" in contract.to_dict()) == (contract.beat > 1)
 
 
 @pytest.fixture(scope="module")
