@@ -90,7 +90,10 @@ def encode_image(image: ProcessorImage, tool: str) -> bytes:
         "extensions": list(image.spec.extensions),
         "inputs": [[port.name, port.neuron] for port in image.inputs],
         "outputs": [[port.name, port.neuron] for port in image.outputs],
-        "layers": [asdict(layer) for layer in image.layers],
+        "layers": [
+            {**asdict(layer), "contract": None if layer.contract is None else layer.contract.to_dict()}
+            for layer in image.layers
+        ],
         "encoding": image.encoding,
         "decode": image.decode,
         "latency": image.latency,
