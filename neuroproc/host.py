@@ -57,9 +57,27 @@ def encode_frames(image: ProcessorImage, frames: np.ndarray, first: int = 0) -> 
         If the shape is not that of the network's input, or the encoding cannot carry their values.
     """
     contract = input_contract(image)
-    frame, number, c, y, x = np.nonzero(spike_trains(image.encoding or {}, as_frames(frames, input_shape(image))))
+    frame, number, c, y, x = np.nonzero(sent_trains(image, as_frames(frames, input_shape(image))))
     cycle = contract.cycles()[c, y, x] + (frame + first) * contract.interval + number * contract.beat
     return SpikeEvents.of(cycle, contract.lanes()[c, y, x])
+
+
+def sent_trains(image: ProcessorImage, frames: np.ndarray) -> np.ndarray:
+    """Spikes by which the host tells frames, of each plane in each cycle of its slot; of a lane that fires once, one.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+        Compiled from a layered network.
+    frames : int[n_frames, C, H, W]
+
+    Returns
+    -------
+    uint8[n_frames, levels, C * n_planes, H, W]
+    """
+    trains = spike_trains(image.encoding or {}, frames)
+    # A train that tells a time does not end before the frame does.
+    return np.diff(trains, axis=1, prepend=0) if image.once[image.inputs[0].neuron] else trains
 
 
 class MapReader:

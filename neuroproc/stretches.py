@@ -20,8 +20,7 @@ from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
-from isa_spec.trains import spike_trains
-from neuroproc.host import MapReader, PotentialReader, encode_frames, input_contract
+from neuroproc.host import MapReader, PotentialReader, encode_frames, input_contract, sent_trains
 from neuroproc.probe import Probe
 from neuroproc.processor import LAST_CYCLE, Processor
 from neuroproc.state import ProcessorState
@@ -85,7 +84,7 @@ class FrameStream:
 
     def spikes_of(self, frames: np.ndarray) -> np.ndarray:
         """Which of its spikes each frame has: bool[n_frames, n_spikes], in the order of `spike_places`."""
-        trains = spike_trains(self.image.encoding or {}, frames)
+        trains = sent_trains(self.image, frames)
         return np.moveaxis(trains, 1, -1).reshape(len(frames), -1).astype(bool)
 
 

@@ -19,6 +19,8 @@ from isa_spec.errors import ScheduleError
 from isa_spec.image import ROLES
 from isa_spec.kinds import CHARGE, CLEAR, SLOPE
 from isa_spec.spec import load_profile
+from isa_spec.trains import latency_trains
+from neuroproc.host import sent_trains
 
 TEMPORAL = load_profile("np16-temporal")
 ENGINE = "reference"
@@ -114,6 +116,16 @@ def test_what_is_once_and_what_slopes():
     assert np.array_equal(image.kind == CLEAR, (image.role[source] == clock) & of_map[target])
     assert np.bincount(target[image.kind == CLEAR], minlength=image.n_neurons)[of_map].tolist() == [1] * of_map.sum()
     assert not (source == target)[of_map[source]].any()
+
+
+def test_the_host_tells_each_value_once():
+    network, frames = classifier(), frames_of(5)
+    latched, sloped = (compile_network(network, spec, FoldPlan((2, 3))) for spec in (DEEP, TEMPORAL))
+    trains, sent = sent_trains(latched, frames), sent_trains(sloped, frames)
+    assert np.array_equal(trains, latency_trains(network.encoding, frames))
+    assert sent.sum(axis=1).max() == 1
+    assert np.array_equal(np.maximum.accumulate(sent, axis=1), trains)
+    assert [len(neuroproc.encode_frames(image, frames)) for image in (latched, sloped)] == [trains.sum(), sent.sum()]
 
 
 @pytest.mark.oracle
