@@ -15,6 +15,7 @@ from neuroproc.bounds import endless_fall, endless_rise, proven_end, refuse_fall
 from neuroproc.host import MapReader
 from neuroproc.ports import InputQueue
 from neuroproc.processor import LAST_CYCLE, check_extensions
+from neuroproc.slopes import EndlessSlopes, endless_slopes, sloped_end
 from neuroproc.state import ProcessorState
 from neuroproc.stretches import FrameStream, Job, Report, Seen, Span, cut, spike_places
 
@@ -96,8 +97,8 @@ class LaneGroup:
         if self._begin[lane] <= self.stream.warm_up:
             inputs = image.start.shifted(start).window(seen.cycle, LAST_CYCLE)
         potential, pending = seen.potential[:, lane].astype(np.int64), batch.pending(seen.spikes, lane)
-        nothing = np.zeros(image.n_neurons, np.int64)
-        return ProcessorState(self.stream.digest, seen.cycle, potential, nothing, nothing != 0, pending, inputs)
+        slope, spent = seen.slope[:, lane].astype(np.int64), seen.spent >> np.uint64(lane) & np.uint64(1) != 0
+        return ProcessorState(self.stream.digest, seen.cycle, potential, slope, spent, pending, inputs)
 
 
 def mask_of(lanes: np.ndarray) -> np.uint64:
@@ -107,21 +108,32 @@ def mask_of(lanes: np.ndarray) -> np.uint64:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What decides the future of all lanes: `LaneBatch.potentials` and `LaneBatch.recent_spikes` at a cycle."""
+    """What decides the future of all lanes: what a `LaneBatch` says of potentials, slopes, spent neurons and spikes."""
 
     cycle: int
     potential: np.ndarray
+    slope: np.ndarray
+    spent: np.ndarray
     spikes: np.ndarray
+
+    @classmethod
+    def of(cls, batch: LaneBatch) -> Snapshot:
+        """That of a batch now."""
+        return cls(batch.cycle, batch.potentials(), batch.slopes(), batch.spent(), batch.recent_spikes())
 
     def leads_to(self, other: Snapshot, image: ProcessorImage, n_lanes: int) -> bool:
         """Whether each of the first lanes here is what the next lane is there."""
-        if not np.array_equal(self.potential[:, : n_lanes - 1], other.potential[:, 1:n_lanes]):
+        for mine, theirs in ((self.potential, other.potential), (self.slope, other.slope)):
+            if not np.array_equal(mine[:, : n_lanes - 1], theirs[:, 1:n_lanes]):
+                return False
+        compared = np.uint64(2 ** (n_lanes - 1) - 1)
+        if np.any((self.spent ^ (other.spent >> np.uint64(1))) & compared):
             return False
         # The last of a neuron's synapses is its longest.
         last, silent = image.row_start[1:] - 1, np.diff(image.row_start) == 0
         longest = np.where(silent, 0, np.append(image.delay, 0)[last])
         under_way = np.arange(len(self.spikes))[:, None] < longest
-        differ = (self.spikes ^ (other.spikes >> np.uint64(1))) & np.uint64(2 ** (n_lanes - 1) - 1)
+        differ = (self.spikes ^ (other.spikes >> np.uint64(1))) & compared
         return not np.any(differ[under_way])
 
 
@@ -199,7 +211,7 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
     stream, n_lanes = group.stream, len(group.stretches)
     image, interval, tables = stream.image, stream.interval, batch.tables
     refuse_fall(image, endless_fall(image), group.span * interval)
-    rise = endless_rise(image)
+    rise, slopes = endless_rise(image), endless_slopes(image)
     watched = np.zeros(image.n_neurons, np.uint64)
     watched[[port.neuron for port in image.outputs]] = np.uint64(2**64 - 1)
     batch.watch(watched)
@@ -219,6 +231,8 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
                 # A frame's spike may come on top of what starts a clock.
                 highest = batch.potentials().max(axis=1) + len(image.inputs)
                 until = proven_end(rise, batch.cycle, until, highest)
+            if slopes is not None:
+                until = _sloped_end(slopes, batch, until, len(image.inputs))
             now, to = inputs[0].searchsorted((batch.cycle, until))
             cycle, neuron, charge, lanes = (column[now:to] for column in inputs)
             charge = np.clip(charge, tables.least_input[neuron], tables.most_input[neuron])
@@ -228,7 +242,7 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
             done = (end - begin) * batch.cycle // (group.span * interval)
             report(done - told)
             told = done
-        seen.append(Snapshot(batch.cycle, batch.potentials(), batch.recent_spikes()))
+        seen.append(Snapshot.of(batch))
     return Span(
         begin,
         end,
@@ -238,6 +252,16 @@ def run_lane_group(batch: LaneBatch, group: LaneGroup, report: Report) -> Span:
         batch.spike_count,
         reader.seen(),
     )
+
+
+def _sloped_end(slopes: EndlessSlopes, batch: LaneBatch, end: int, n_ports: int) -> int:
+    """Cycle up to which the lanes are proven to fit the adder, whatever their slopes, at most `end`."""
+    lanes = np.arange(LANES, dtype=np.uint64)
+    takes = batch.spent()[:, None] >> lanes & np.uint64(1) == 0
+    potential = np.where(takes, batch.potentials(), 0).max(axis=1).astype(np.int64)
+    slope = np.where(takes, batch.slopes(), 0).astype(np.int64)
+    # A frame's spike may come on top of what starts a clock.
+    return sloped_end(slopes, batch.cycle, end, potential, slope.min(axis=1), slope.max(axis=1) + n_ports)
 
 
 def lane_jobs(stream: FrameStream, threads: int) -> list[Job[Span]]:

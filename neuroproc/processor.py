@@ -21,7 +21,7 @@ from neuroproc.state import PendingCharge, ProcessorState, check_state, tracks_t
 
 ENGINES = ("auto", "reference", "event", "batch")
 _ALL = ("on-delivery", "leak", "reset-subtract", "one-shot", "clear-synapse", "slope-synapse", "pooling-group")
-EXTENSIONS: Mapping[str, tuple[str, ...]] = {"reference": _ALL, "event": _ALL[:3], "batch": _ALL[:3]}
+EXTENSIONS: Mapping[str, tuple[str, ...]] = {"reference": _ALL, "event": _ALL, "batch": _ALL}
 """Extensions that each engine has."""
 LAST_CYCLE = 2**62
 """No run goes beyond: the cycle in which a spike arrives must be a number, too."""

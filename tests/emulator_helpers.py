@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.kinds import CLEAR, SLOPE
 from isa_spec.spec import ProcessorSpec, load_profile
 from isa_spec.spikes import SpikeEvents
 
@@ -49,6 +50,35 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
+_TEMPORAL = {"one_shot": True, "clear_synapses": True, "slope_synapses": True}
+_EVERYTHING = {**_TEMPORAL, "pooling_groups": True}
+FAMILIES |= {
+    "once": {"one_shot": True, "potential_floor": -50},
+    "once and clear": {"one_shot": True, "clear_synapses": True},
+    "clear, subtract": {"clear_synapses": True, "reset": "subtract", "potential_floor": -20},
+    "slope": {"slope_synapses": True, "potential_floor": -50},
+    "slope, 32 bits": {"slope_synapses": True, "potential_floor": -50, "potential_bits": 32, "threshold_max": 50},
+    "pool": {"pooling_groups": True, "potential_floor": -50},
+    "pool, subtract": {"pooling_groups": True, "reset": "subtract", "potential_floor": -50},
+    "pool, subtract, no floor": {"pooling_groups": True, "reset": "subtract", "potential_floor": None},
+    "pool, leak, subtract": {"pooling_groups": True, "reset": "subtract", "leak": "all", "potential_floor": None},
+    "temporal": {**_TEMPORAL, "potential_floor": -50},
+    "temporal, leak": {**_TEMPORAL, "leak": "all", "potential_floor": None},
+    "everything": {**_EVERYTHING, "potential_floor": -20},
+    "everything, subtract": {**_EVERYTHING, "potential_floor": -20, "reset": "subtract"},
+    "everything, on delivery": {
+        **_EVERYTHING, "potential_floor": -20, "evaluation": "on-delivery", "threshold_min": -30
+    },
+    "everything, on delivery, subtract": {
+        **_EVERYTHING, "potential_floor": -20, "evaluation": "on-delivery", "reset": "subtract"
+    },
+    "everything, leak, on delivery": {
+        **_EVERYTHING, "leak": "all", "evaluation": "on-delivery", "threshold_min": -30
+    },
+}  # fmt: skip
+"""The extensions that change what neurons and synapses may be, alone and together."""
+
+
 def family_spec(family: str) -> ProcessorSpec:
     """Processor of one of `FAMILIES`, or of the family that profiles cannot have."""
     if family == "every cycle, any threshold":
@@ -75,7 +105,29 @@ def random_image(
     )
     inputs = [Port(f"in{i}", int(n)) for i, n in enumerate(rng.integers(0, n_neurons, min(n_neurons, 6)))]
     outputs = [Port(f"out{i}", int(n)) for i, n in enumerate(rng.integers(0, n_neurons, min(2 * n_neurons, 12)))]
-    return build_image(spec, threshold, source, target, weight, delay, inputs, outputs)
+    more = random_extras(rng, spec, n_neurons, weight)
+    return build_image(spec, threshold, source, target, weight, delay, inputs, outputs, **more)
+
+
+def random_extras(
+    rng: np.random.Generator, spec: ProcessorSpec, n_neurons: int, weight: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Arrays `once`, `group` and `kind` with what a processor has; weights are changed where a kind wants another."""
+    more = {}
+    if spec.one_shot:
+        more["once"] = rng.random(n_neurons) < 0.4
+    if spec.pooling_groups:
+        outputs = rng.choice(n_neurons, n_neurons // 5, replace=False)
+        more["group"] = group = np.full(n_neurons, -1)
+        if len(outputs):
+            members = np.setdiff1d(np.flatnonzero(rng.random(n_neurons) < 0.6), outputs)
+            group[members] = rng.choice(outputs, len(members))
+    kinds = [0, 0, 0, *[SLOPE] * spec.slope_synapses, *[CLEAR] * spec.clear_synapses]
+    if len(kinds) > 3:
+        more["kind"] = kind = rng.choice(kinds, len(weight))
+        weight[kind == SLOPE] = rng.integers(-3, 4, np.count_nonzero(kind == SLOPE))
+        weight[kind == CLEAR] = 1
+    return more
 
 
 def random_events(rng: np.random.Generator, image: ProcessorImage, begin: int, end: int, n_events: int) -> SpikeEvents:

@@ -9,8 +9,8 @@ from neuroproc.kernels.memory import Number
 from neuroproc.kernels.prepare import KernelTables, prepare
 from neuroproc.kernels.vectors import BLOCK, unpacked
 
-Sums = dict[tuple[int, int, int], int]
-"""Weight by source, delay and target."""
+Sums = dict[tuple[int, int, int, int], int]
+"""Weight by source, delay, target and kind."""
 
 
 def sums_by_loops(image: ProcessorImage) -> Sums:
@@ -18,7 +18,7 @@ def sums_by_loops(image: ProcessorImage) -> Sums:
     sums: Sums = {}
     for source in range(image.n_neurons):
         for synapse in range(image.row_start[source], image.row_start[source + 1]):
-            place = source, int(image.delay[synapse]), int(image.target[synapse])
+            place = source, int(image.delay[synapse]), int(image.target[synapse]), int(image.kind[synapse])
             sums[place] = sums.get(place, 0) + int(image.weight[synapse])
     return sums
 
@@ -29,11 +29,14 @@ def sums_in_tables(tables: KernelTables) -> Sums:
     sums: Sums = {}
 
     def take(source: int, delay: int, target: int, weight: int) -> None:
+        if weight == 0 and (source >= len(tables.neuron) or target % tables.room >= len(tables.neuron)):
+            return  # padding between kinds
+        which, target = divmod(target, tables.room)
         neurons = int(tables.neuron[source]), int(tables.neuron[target])
         if weight == 0 and -1 in neurons:
             return  # padding
         assert -1 not in neurons
-        place = neurons[0], delay, neurons[1]
+        place = neurons[0], delay, neurons[1], tables.kinds[which]
         assert place not in sums or sums[place] == 0 or weight == 0
         sums[place] = sums.get(place, 0) + weight
 
@@ -57,6 +60,8 @@ def sums_in_tables(tables: KernelTables) -> Sums:
             assert places == [places[0] + k * BLOCK for k in range(run)]
             assert row + run <= rows.stop
     synapses = arrays["packed"] if len(arrays["packed"]) else arrays["packed_wide"]
+    # The kernel asks for the end of the last pool.
+    assert arrays["pool_end"].max() < len(arrays["scatter_row"])
     for source in range(len(tables.neuron)):
         which = slice(arrays["scatter_row"][source], arrays["scatter_row"][source + 1])
         for place, weight in zip(*(column.tolist() for column in unpacked(synapses[which])), strict=True):

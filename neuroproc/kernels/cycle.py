@@ -4,7 +4,8 @@ Neurons are numbered as `structure` has them. What arrives in cycle ``t`` for ne
 ``(t mod n_slots) * stride + n``; both factors are powers of two, so that a mask wraps every place.
 
 What a spike leaves is known when a kernel is compiled: `surplus` is the number -1 in kernels for reset by subtraction,
-where a spike leaves what was above the threshold, and 0 in all others, which have no trace of it.
+where a spike leaves what was above the threshold, and 0 in all others, which have no trace of it. The same goes for
+what `extended` has: `has_more` is 1 in kernels for processors that need it, and 0 in all others.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
+from neuroproc.kernels.extended import deliver_more, log_again, pool_groups, spend
 from neuroproc.kernels.memory import Number
 from neuroproc.kernels.vectors import (
     BLOCK,
@@ -68,7 +70,9 @@ def take_near(arrays: Any, cycle: int) -> int:
 
 
 @register_jitable(forceinline=True)
-def give_input(arrays: Any, base: int, neurons: Any, charges: Any, first: int, last: int, surplus: int) -> None:
+def give_input(
+    arrays: Any, base: int, neurons: Any, charges: Any, first: int, last: int, surplus: int, has_more: int
+) -> None:
     """Deliver the input of a cycle: entries ``first .. last - 1``.
 
     Input has 64 bits, whatever potentials have: a sum that the narrower type may not hold is replaced by one that has
@@ -80,9 +84,13 @@ def give_input(arrays: Any, base: int, neurons: Any, charges: Any, first: int, l
     potential, threshold, ring, charge, flags = (
         arrays.potential, arrays.threshold, arrays.ring, arrays.charge, arrays.flags
     )  # fmt: skip
+    may_be_spent = has_more and arrays.takes.shape[0] > 0
     for k in range(first, last):
         n = get(neurons, k)
-        put(charge, n, get(charge, n) + get(charges, k))
+        given = get(charges, k)
+        if may_be_spent:
+            given &= get(arrays.takes, n)
+        put(charge, n, get(charge, n) + given)
     for k in range(first, last):
         n = get(neurons, k)
         place = base + n
@@ -315,7 +323,9 @@ def send_far(arrays: Any, cycle: int, source: int) -> None:
 
 
 @register_jitable(forceinline=True)
-def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any, surplus: int) -> None:
+def run_cycles(
+    arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input_charge: Any, surplus: int, has_more: int
+) -> None:
     """Run to the start of cycle `end`, or less far.
 
     Comes back early where the next cycle could overflow the log or the far list, or where the work limit is spent; how
@@ -331,6 +341,8 @@ def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input
     input_charge : int64[n_inputs], potential units
     surplus : int
         -1, or 0 where a spike leaves nothing.
+    has_more : int
+        1, or 0 where there is nothing of what `extended` has.
     """
     cycle, work_limit = arrays.numbers[Number.CYCLE], arrays.numbers[Number.WORK_LIMIT]
     n_slots, stride, reach = arrays.numbers[Number.N_SLOTS], arrays.numbers[Number.STRIDE], arrays.numbers[Number.REACH]
@@ -362,16 +374,26 @@ def run_cycles(arrays: Any, end: int, input_cycle: Any, input_neuron: Any, input
             work += arrays.numbers[Number.N_FAR]
             last_arrival = max(last_arrival, take_near(arrays, cycle))
         base = (cycle & (n_slots - 1)) * stride
-        if next_input < n_inputs and input_cycle[next_input] == cycle:
+        given = next_input < n_inputs and input_cycle[next_input] == cycle
+        if has_more and (given or always or last_arrival >= cycle) and deliver_more(arrays, base):
+            last_arrival = max(last_arrival, cycle + 1)
+        if given:
             first = next_input
             while next_input < n_inputs and get(input_cycle, next_input) == cycle:
                 next_input += 1
-            give_input(arrays, base, input_neuron, input_charge, first, next_input, surplus)
+            give_input(arrays, base, input_neuron, input_charge, first, next_input, surplus, has_more)
         elif last_arrival < cycle and not always:
             cycle += 1
             continue
         latest = cycle
+        n_logged = arrays.numbers[Number.N_LOGGED]
         n_fired = sweep(arrays, cycle, base, surplus)
+        if has_more and n_fired > 0:
+            if arrays.group.shape[0] > 0:
+                n_fired = pool_groups(arrays, n_fired, surplus)
+                log_again(arrays, cycle, n_logged, n_fired)
+            if arrays.once.shape[0] > 0:
+                spend(arrays, n_fired)
         work += arrays.potential.shape[0]
         if n_fired > 0:
             last_arrival = max(last_arrival, cycle + reach)

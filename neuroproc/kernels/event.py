@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import ProcessorImage
+from isa_spec.kinds import CLEAR
 from neuroproc.kernels.compiled import kernel
 from neuroproc.kernels.cycle import FAR_AWAY
 from neuroproc.kernels.memory import N_NUMBERS, Arrays, Number, note_addresses, zeros
@@ -74,13 +75,21 @@ class EventEngine:
             far_cycle=zeros(0, np.int64),
             far_neuron=zeros(0, np.int32),
             far_charge=zeros(0, np.int64),
+            slope=zeros(n_numbers if tables.settings[Number.SLOPE_AT] else 0, dtype),
+            takes=zeros(n_numbers if tables.settings[Number.SLOPE_AT] or len(tables.arrays["once"]) else 0, dtype),
+            group_hit=zeros(len(tables.arrays["group_output"]), np.uint8),
+            fires=zeros(len(tables.arrays["group"]), np.uint8),
+            more=zeros(len(tables.arrays["group_output"]), np.int32),
         )
+        self._kinds, self._room = np.array(tables.kinds, np.uint8), tables.room
+        self._arrays.takes.fill(-1)
         self._numbers = self._arrays.numbers
         for number, value in (*tables.settings.items(), (Number.WORK_LIMIT, work_limit)):
             self._numbers[number] = value
         self._numbers[[Number.LAST_ARRIVAL, Number.SWEEP_UNTIL, Number.FAR_FIRST]] = -1, -1, FAR_AWAY
         self._reset = image.spec.reset
-        self._run = kernel(dtype, self._reset)
+        self._has_more = bool(len(tables.kinds) > 1 or len(tables.arrays["once"]) or len(tables.arrays["group"]))
+        self._run = kernel(dtype, self._reset, self._has_more)
         self.cycle = 0
         self.watch(np.zeros(image.n_neurons, bool))
 
@@ -90,7 +99,7 @@ class EventEngine:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become a copy: its arrays lie elsewhere."""
         vars(self).update(state)
-        self._run = kernel(self._arrays.potential.dtype, self._reset)
+        self._run = kernel(self._arrays.potential.dtype, self._reset, self._has_more)
         note_addresses(self._arrays)
 
     @property
@@ -133,15 +142,22 @@ class EventEngine:
         self.cycle = cycle
         arrays.potential[self._number] = potential
         arrays.spike_count.fill(0)
+        if len(arrays.slope):
+            arrays.slope[self._number] = slope
+        arrays.takes.fill(-1)
+        if len(arrays.level):
+            arrays.takes[self._number[spent]] = 0
+            arrays.threshold[:] = np.where(arrays.takes == 0, np.iinfo(arrays.threshold.dtype).max, arrays.level)
+        to = self._number[pending.neuron] + np.searchsorted(self._kinds, pending.kind) * self._room
         near = pending.ahead < n_slots
-        place = ((cycle + pending.ahead[near]) & (n_slots - 1)) * stride + self._number[pending.neuron[near]]
+        place = ((cycle + pending.ahead[near]) & (n_slots - 1)) * stride + to[near]
         arrays.ring[place] = pending.charge[near]
         arrays.flags[place // BLOCK] = 1
         if len(arrays.touched):
             arrays.touched[place] = 1
         arrival = cycle + pending.ahead[~near]
         numbers[Number.CYCLE] = cycle
-        numbers[Number.LAST_ARRIVAL] = cycle + pending.ahead[near].max(initial=-1)
+        numbers[Number.LAST_ARRIVAL] = cycle + pending.ahead[near].max(initial=0 if np.any(slope) else -1)
         if self._reset == "subtract":
             # Who rests at a threshold fires without that anything arrives.
             high = np.flatnonzero(arrays.potential >= arrays.threshold)
@@ -153,7 +169,7 @@ class EventEngine:
         self._reserve_far(len(arrival))
         arrays = self._arrays
         columns = (arrays.far_cycle, arrays.far_neuron, arrays.far_charge)
-        values = (arrival, self._number[pending.neuron[~near]], pending.charge[~near])
+        values = (arrival, to[~near], pending.charge[~near])
         for column, entries in zip(columns, values, strict=True):
             column[: len(arrival)] = entries
 
@@ -171,11 +187,13 @@ class EventEngine:
 
     def slopes(self) -> np.ndarray:
         """Slopes after the last cycle: int64[n_neurons], potential units per cycle."""
-        return np.zeros(len(self._number), np.int64)
+        slope = self._arrays.slope
+        return slope[self._number].astype(np.int64) if len(slope) else np.zeros(len(self._number), np.int64)
 
     def spent(self) -> np.ndarray:
         """Which neurons are spent after the last cycle: bool[n_neurons]."""
-        return np.zeros(len(self._number), bool)
+        takes = self._arrays.takes
+        return takes[self._number] == 0 if len(takes) else np.zeros(len(self._number), bool)
 
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""
@@ -189,17 +207,19 @@ class EventEngine:
         charge = charges[which, number].astype(np.int64)
         # Far charge may be near by now, and may meet charge in the ring, or itself.
         ahead = np.append(ahead[which], arrays.far_cycle[:n_far] - self.cycle)
-        neuron = self._neuron[np.append(number, arrays.far_neuron[:n_far])]
+        which, number = np.divmod(np.append(number, arrays.far_neuron[:n_far]), self._room)
+        neuron, kind = self._neuron[number], self._kinds[which]
         charge = np.append(charge, arrays.far_charge[:n_far])
-        order = np.lexsort((neuron, ahead))
-        ahead, neuron, charge = ahead[order], neuron[order], charge[order]
+        order = np.lexsort((kind, neuron, ahead))
+        ahead, neuron, charge, kind = ahead[order], neuron[order], charge[order], kind[order]
         fresh = np.ones(len(ahead), bool)
-        fresh[1:] = (ahead[1:] != ahead[:-1]) | (neuron[1:] != neuron[:-1])
+        fresh[1:] = (ahead[1:] != ahead[:-1]) | (neuron[1:] != neuron[:-1]) | (kind[1:] != kind[:-1])
         begins = np.flatnonzero(fresh)
         total = np.add.reduceat(charge, begins) if len(begins) else charge
         if not tracks_touch:
             begins, total = begins[total != 0], total[total != 0]
-        return PendingCharge(ahead[begins], neuron[begins], total, np.zeros(len(begins), np.uint8))
+        kind = kind[begins]
+        return PendingCharge(ahead[begins], neuron[begins], np.where(kind == CLEAR, 1, total), kind)
 
     def advance(
         self, end: int, input_cycle: np.ndarray, input_neuron: np.ndarray, input_charge: np.ndarray

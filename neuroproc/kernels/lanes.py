@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import ProcessorImage
+from isa_spec.kinds import CLEAR, KINDS
 from neuroproc.kernels.lanes_cycle import run_lanes
+from neuroproc.kernels.lanes_extended import lane_extras
 from neuroproc.kernels.lanes_tables import prepare_lanes
 from neuroproc.kernels.lanes_vectors import LANES
 from neuroproc.state import PendingCharge
@@ -40,6 +42,7 @@ class LaneBatch:
         self.tables = tables = prepare_lanes(image)
         self._image = image
         dtype, n_neurons = tables.threshold.dtype, image.n_neurons
+        self._more = lane_extras(image, dtype, tables.depth, tables.tracks_touch)
         self._potential = _aligned((n_neurons, LANES), dtype)
         self._history = np.zeros(2 * tables.depth * n_neurons, np.uint64)
         self._reached = np.zeros(n_neurons, np.uint64) if tables.tracks_touch else None
@@ -63,6 +66,7 @@ class LaneBatch:
             self._history,
             self._reached,
             True if tables.subtracts else None,
+            self._more,
             self._clock,
         )
         self.cycle = 0
@@ -84,18 +88,44 @@ class LaneBatch:
         n_log = max(self._log_entries, self._n_watched)
         self._log = (np.zeros(n_log, np.int64), np.zeros(n_log, np.int64), np.zeros(n_log, np.uint64))
 
-    def load(self, cycle: int, potential: np.ndarray | int = 0) -> None:
-        """Set cycle and potentials, int[n_neurons, 64] or a number; nothing is under way, and counts are 0."""
+    def load(
+        self, cycle: int, potential: np.ndarray | int = 0, slope: np.ndarray | int = 0, spent: np.ndarray | int = 0
+    ) -> None:
+        """Set the cycle and what neurons hold; nothing is under way, and counts are 0.
+
+        Parameters
+        ----------
+        cycle : int
+        potential, slope : int[n_neurons, 64] or int
+        spent : uint64[n_neurons] or int
+            Lanes.
+        """
         self.cycle = cycle
         self._potential[:] = potential
         self._history.fill(0)
-        # In the silence that follows nobody fires, unless a spike has left a potential at its threshold.
-        self._clock[:] = self.tables.depth, 0 if self.tables.subtracts else self.tables.depth
+        may_fire = self.tables.subtracts
+        if self._more is not None:
+            if len(self._more.slope):
+                self._more.slope[:] = slope
+            self._more.spent[:] = spent
+            may_fire = may_fire or len(self._more.slope) > 0
+        # In the silence that follows nobody fires, unless a spike has left a potential at its threshold, or by a slope.
+        self._clock[:] = self.tables.depth, 0 if may_fire else self.tables.depth
         self._spike_count.fill(0)
 
     def potentials(self) -> np.ndarray:
         """Potentials after the last cycle: int16, int32 or int64[n_neurons, 64], potential units."""
         return self._potential.copy()
+
+    def slopes(self) -> np.ndarray:
+        """Slopes after the last cycle: int16, int32 or int64[n_neurons, 64], potential units per cycle."""
+        if self._more is None or not len(self._more.slope):
+            return np.zeros_like(self._potential)
+        return self._more.slope.copy()
+
+    def spent(self) -> np.ndarray:
+        """Lanes in which each neuron is spent after the last cycle: uint64[n_neurons]."""
+        return np.zeros(self._image.n_neurons, np.uint64) if self._more is None else self._more.spent.copy()
 
     def recent_spikes(self) -> np.ndarray:
         """Lanes in which each neuron fired, in the last cycle first: uint64[depth, n_neurons]."""
@@ -114,13 +144,15 @@ class LaneBatch:
         return self.merged(PendingCharge(ahead, image.target[synapse], image.weight[synapse], image.kind[synapse]))
 
     def merged(self, *parts: PendingCharge) -> PendingCharge:
-        """Charge from several sources: one entry per cycle and neuron."""
-        columns = ([getattr(part, name) for part in parts] for name in ("ahead", "neuron", "charge"))
-        ahead, neuron, charge = summed(*map(np.concatenate, columns))
+        """Charge from several sources: one entry per cycle, neuron and kind."""
+        columns = ([getattr(part, name) for part in parts] for name in ("ahead", "neuron", "charge", "kind"))
+        ahead, neuron, charge, kind = map(np.concatenate, columns)
+        ahead, place, charge = summed(ahead, neuron.astype(np.int64) * len(KINDS) + kind, charge)
+        neuron, kind = np.divmod(place, len(KINDS))
+        charge = np.where(kind == CLEAR, 1, charge)
         kept = (charge != 0) | self.tables.tracks_touch
-        return PendingCharge(
-            ahead[kept], neuron[kept].astype(np.int32), charge[kept], np.zeros(np.count_nonzero(kept), np.uint8)
-        )
+        ahead, neuron, charge, kind = ahead[kept], neuron[kept], charge[kept], kind[kept]
+        return PendingCharge(ahead, neuron.astype(np.int32), charge, kind.astype(np.uint8))
 
     def run(
         self, end: int, cycle: np.ndarray, neuron: np.ndarray, charge: np.ndarray, lanes: np.ndarray, counted: Any = ALL
@@ -200,9 +232,12 @@ class LaneEngine:
         """Take over a state, and count from 0."""
         rows = np.zeros((self._image.n_neurons, LANES), np.int64)
         rows[:, 0] = potential
-        self._batch.load(cycle, rows)
-        # Charge whose spikes are not known arrives like input.
-        self._arriving = (cycle + pending.ahead, pending.neuron.astype(np.int64), pending.charge)
+        slopes = np.zeros_like(rows)
+        slopes[:, 0] = slope
+        self._batch.load(cycle, rows, slopes, spent.astype(np.uint64))
+        # Charge whose spikes are not known arrives like input, and so does what is no charge.
+        place = pending.neuron + pending.kind.astype(np.int64) * self._image.n_neurons
+        self._arriving = (cycle + pending.ahead, place, pending.charge)
 
     def potentials(self) -> np.ndarray:
         """Potentials after the last cycle: int64[n_neurons], potential units."""
@@ -210,20 +245,19 @@ class LaneEngine:
 
     def slopes(self) -> np.ndarray:
         """Slopes after the last cycle: int64[n_neurons], potential units per cycle."""
-        return np.zeros(self._image.n_neurons, np.int64)
+        return self._batch.slopes()[:, 0].astype(np.int64)
 
     def spent(self) -> np.ndarray:
         """Which neurons are spent after the last cycle: bool[n_neurons]."""
-        return np.zeros(self._image.n_neurons, bool)
+        return self._batch.spent() & np.uint64(1) != 0
 
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""
         sent = self._batch.pending(self._batch.recent_spikes(), 0)
         later = self._arriving[0] >= self.cycle
-        ahead, neuron, charge = (column[later] for column in self._arriving)
-        return self._batch.merged(
-            PendingCharge(ahead - self.cycle, neuron, charge, np.zeros(len(neuron), np.uint8)), sent
-        )
+        ahead, place, charge = (column[later] for column in self._arriving)
+        kind, neuron = np.divmod(place, max(self._image.n_neurons, 1))
+        return self._batch.merged(PendingCharge(ahead - self.cycle, neuron, charge, kind), sent)
 
     def advance(
         self, end: int, input_cycle: np.ndarray, input_neuron: np.ndarray, input_charge: np.ndarray
@@ -248,7 +282,9 @@ class LaneEngine:
         due = (self._arriving[0] >= self.cycle) & (self._arriving[0] < end)
         columns = zip(self._arriving, (input_cycle, input_neuron, input_charge), strict=True)
         when, where, charge = summed(*(np.append(mine[due], given) for mine, given in columns))
-        charge = np.clip(charge, tables.least_input[where], tables.most_input[where])
+        charges = where < self._image.n_neurons
+        to = where[charges]
+        charge[charges] = np.clip(charge[charges], tables.least_input[to], tables.most_input[to])
         cycle, neuron, _ = self._batch.run(end, when, where, charge, np.ones(len(when), np.uint64), np.uint64(1))
         return cycle, neuron.astype(np.int32)
 

@@ -12,10 +12,20 @@ import numpy as np
 from numba import njit
 
 from neuroproc.kernels.cache import keep_kernels
+from neuroproc.kernels.lanes_extended import (
+    add_slope,
+    change_slope,
+    clear_from_history,
+    clear_lanes,
+    pool_lanes,
+    slope_touches,
+    sloped_lanes,
+)
 from neuroproc.kernels.lanes_vectors import (
     add_bytes,
     add_sum,
     add_where,
+    choose,
     clear_or_raise,
     count_lanes,
     lanes_at_least,
@@ -48,6 +58,7 @@ def run_lanes(
     history: np.ndarray,
     reached: np.ndarray | None,
     subtracts: bool | None,
+    more: Any,
     clock: np.ndarray,
     counted: Any,
     spike_count: np.ndarray,
@@ -79,6 +90,8 @@ def run_lanes(
         Scratch, 0 between cycles; None where it makes no difference whether something arrived.
     subtracts : True or None
         None where a spike resets to 0; the kernel is then compiled without the other way.
+    more : LaneExtras or None
+        None where there is nothing beyond the base; the kernel is then compiled without.
     clock : int64[2]
         Where in the history the next cycle goes, in cycles, and how many cycles have passed without a spike.
     counted : uint64
@@ -88,6 +101,7 @@ def run_lanes(
     input_cycle : int64[n_inputs], cycles
         Ascending, none before `cycle`.
     input_neuron : int64[n_inputs]
+        With `more` also `n_neurons` further on for changes of the slope, and twice as far for clears.
     input_charge : as `threshold`[n_inputs], potential units
     input_lanes : uint64[n_inputs]
     watched : uint64[n_neurons]
@@ -124,17 +138,42 @@ def run_lanes(
         if leaks:
             potential[:] = 0
 
+        past, now = np.uint64((row - depth) * n_neurons), np.uint64(row * n_neurons)
+        if more is not None:
+            # Deliver clears before anything else.
+            clear_from_history(more, history, past, potential, reached)
+            upcoming = next_input
+            while upcoming < n_inputs and input_cycle[upcoming] == cycle:
+                if input_neuron[upcoming] >= 2 * n_neurons:
+                    into = np.uint64(input_neuron[upcoming] - 2 * n_neurons)
+                    clear_lanes(more, into, input_lanes[upcoming], potential, reached)
+                upcoming += 1
+
         # Deliver: input goes into the potentials at once, spikes follow below.
         while next_input < n_inputs and input_cycle[next_input] == cycle:
             into = np.uint64(input_neuron[next_input])
             charge, lanes = input_charge[next_input], input_lanes[next_input]
+            if more is not None:
+                if into >= np.uint64(2 * n_neurons):
+                    next_input += 1
+                    continue
+                if into >= np.uint64(n_neurons):
+                    into -= np.uint64(n_neurons)
+                    change_slope(more, into, lanes & ~more.spent[into], charge)
+                    if reached is not None:
+                        reached[into] |= lanes
+                    next_input += 1
+                    continue
+                lanes &= ~more.spent[into]
             store_row(potential, into, add_where(load_row(potential, into), lanes, charge))
             if reached is not None:
                 reached[into] |= lanes
             next_input += 1
 
         anywhere = np.uint64(0)
-        past, now = np.uint64((row - depth) * n_neurons), np.uint64(row * n_neurons)
+        observes_later = False
+        if more is not None:
+            observes_later = more.group_output.shape[0] > 0
         for number in range(n_neurons):
             # Numbers without a sign: no index has to be looked at for a wrap.
             n = np.uint64(number)
@@ -154,8 +193,19 @@ def run_lanes(
                 total = add_where(total, lanes, large_weight[synapse])
                 if reached is not None:
                     touched |= lanes
+            if more is not None:
+                takes = ~more.spent[n]
+                if more.slope.shape[0] > 0:
+                    touched |= slope_touches(more, n, takes, history, past)
+                    total = add_slope(more, n, takes, total)
+                    sloped = sloped_lanes(more, n) & takes
+                    touched |= sloped
+                    anywhere |= sloped
+                total = choose(takes, total, load_row(potential, n))
             # Compare, reset, propagate: the spikes are where their targets will look.
             fired = lanes_at_least(total, threshold[n])
+            if more is not None:
+                fired &= takes
             if reached is not None:
                 fired &= touched | reached[n]
                 reached[n] = np.uint64(0)
@@ -164,14 +214,30 @@ def run_lanes(
             else:
                 store_row(potential, n, clear_or_raise(total, fired, floor))
             history[now + n] = fired
-            # Observe.
             anywhere |= fired
+            if more is not None:
+                if more.once[n]:
+                    more.spent[n] |= fired
+                if observes_later:
+                    continue
+            # Observe.
             spike_count[n] += count_lanes(fired & counted)
             if fired & watched[n]:
                 log_cycle[n_logged] = cycle
                 log_neuron[n_logged] = n
                 log_lanes[n_logged] = fired & watched[n]
                 n_logged += 1
+        if more is not None and observes_later:
+            pool_lanes(more, history, now, potential, threshold, floor, subtracts)
+            for number in range(n_neurons):
+                n = np.uint64(number)
+                fired = history[now + n]
+                spike_count[n] += count_lanes(fired & counted)
+                if fired & watched[n]:
+                    log_cycle[n_logged] = cycle
+                    log_neuron[n_logged] = n
+                    log_lanes[n_logged] = fired & watched[n]
+                    n_logged += 1
         silent = 0 if anywhere else silent + 1
         row += 1
         cycle += 1

@@ -9,9 +9,11 @@ from numba import njit
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
-from isa_spec.potentials import potential_bounds, synaptic_range
+from isa_spec.kinds import CHARGE
+from isa_spec.potentials import potential_bounds, slope_range, synaptic_range
 from neuroproc.bounds import falls_without_end, rising
 from neuroproc.kernels.cache import keep_kernels
+from neuroproc.slopes import adder_range
 from neuroproc.state import tracks_touch
 
 keep_kernels()
@@ -130,9 +132,10 @@ def prepare_lanes(image: ProcessorImage) -> LaneTables:
 
 
 def _merged(image: ProcessorImage, keep_zero: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Source, target, delay and weight of the synapses: int64[n], four times; parallel ones with one delay are one."""
-    source, target = image.source().astype(np.int64), image.target.astype(np.int64)
-    delay, weight = image.delay.astype(np.int64), image.weight.astype(np.int64)
+    """Source, target, delay and weight of what charges: int64[n], four times; parallel ones with one delay are one."""
+    charges = image.kind == CHARGE
+    columns = (image.source(), image.target, image.delay, image.weight)
+    source, target, delay, weight = (column[charges].astype(np.int64) for column in columns)
     # The image sorts synapses by source, delay, target.
     fresh = np.ones(len(source), bool)
     fresh[1:] = (source[1:] != source[:-1]) | (delay[1:] != delay[:-1]) | (target[1:] != target[:-1])
@@ -185,7 +188,8 @@ def input_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray, np.dtype
     Charge that makes a neuron fire, or sends it to the floor, whatever its potential and its synapses add, may be cut
     down to what is just enough. So potentials can be narrow on a processor with a wide input. There is room for a
     charge of 1 at every port besides: the spikes of frames need no look. With reset by subtraction all charge makes a
-    difference, and potentials that rise without end take all the room of the processor's adder (`bounds.proven_end`).
+    difference, and potentials that rise without end take all the room of the processor's adder (`bounds.proven_end`),
+    as those with slopes do (`slopes.sloped_end`).
 
     Returns
     -------
@@ -196,6 +200,8 @@ def input_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray, np.dtype
     nothing = np.zeros(image.n_neurons, np.int64)
     if falls_without_end(image):
         return nothing + wide.min, nothing + wide.max, np.dtype(np.int64)
+    if any(np.any(changes) for changes in slope_range(image)):
+        return nothing + wide.min, nothing + wide.max, _narrowest(*adder_range(image))
     leaks, floor = spec.leak == "all", spec.potential_floor
     threshold = image.threshold.astype(np.int64)
     ports = np.bincount([port.neuron for port in image.inputs], minlength=image.n_neurons).astype(np.int64)

@@ -73,6 +73,21 @@ def lower_or_raise(vector: np.ndarray, fired: Any, threshold: Any, floor: Any) -
     return np.where(lanes_of(fired), vector - threshold, np.maximum(vector, floor))
 
 
+def keep_where(vector: np.ndarray, mask: Any) -> np.ndarray:
+    """A vector with 0 outside the lanes of a mask."""
+    return np.where(lanes_of(mask), vector, vector.dtype.type(0))
+
+
+def choose(mask: Any, vector: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """A vector in the lanes of a mask, another one outside."""
+    return np.where(lanes_of(mask), vector, other)
+
+
+def lanes_nonzero(vector: np.ndarray) -> np.uint64:
+    """Mask of the lanes that are not 0."""
+    return mask_of(vector != 0)
+
+
 def count_lanes(mask: Any) -> int:
     """Lanes in a mask."""
     return int(mask).bit_count()
@@ -211,6 +226,33 @@ def _lower_or_raise(typing: Any, vector: Any, mask: Any, threshold: Any, floor: 
 
 
 @instruction
+def _keep_where(typing: Any, vector: Any, mask: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, lanes = arguments
+        return builder.select(builder.bitcast(lanes, _BOOLS), value, ir.Constant(value.type, None))
+
+    return vector(vector, types.uint64), generate
+
+
+@instruction
+def _choose(typing: Any, mask: Any, vector: Any, other: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes, value, otherwise = arguments
+        return builder.select(builder.bitcast(lanes, _BOOLS), value, otherwise)
+
+    return vector(types.uint64, vector, other), generate
+
+
+@instruction
+def _lanes_nonzero(typing: Any, vector: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        other = builder.icmp_signed("!=", arguments[0], ir.Constant(arguments[0].type, None))
+        return builder.bitcast(other, _MASK)
+
+    return types.uint64(vector), generate
+
+
+@instruction
 def _count_lanes(typing: Any, mask: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -239,4 +281,7 @@ overload(lower_or_raise)(
         lambda vector, fired, threshold, floor: _lower_or_raise(vector, fired, threshold, floor)
     )
 )
+overload(keep_where)(lambda vector, mask: lambda vector, mask: _keep_where(vector, mask))
+overload(choose)(lambda mask, vector, other: lambda mask, vector, other: _choose(mask, vector, other))
+overload(lanes_nonzero)(lambda vector: lambda vector: _lanes_nonzero(vector))
 overload(count_lanes)(lambda mask: lambda mask: _count_lanes(mask))

@@ -41,6 +41,8 @@ class Number(IntEnum):
     TRACKS_BLOCKS = 16
     FEW_SPIKES = 17  # up to here the blocks that scattered charge reaches are flagged
     LOWEST = 18  # of the type of potentials
+    SLOPE_AT = 19  # how far behind a neuron's charge its slope arrives; 0 where none does
+    CLEAR_AT = 20  # and its clears
 
 
 class Arrays(NamedTuple):
@@ -95,6 +97,26 @@ class Arrays(NamedTuple):
         Charge that arrives beyond the ring, in any order. It moves into the ring in time.
     far_neuron : int32[n_far]
     far_charge : int64[n_far], potential units
+    slope : as potential[n_numbers] or [0], potential units per cycle
+        Empty where there are no slopes.
+    takes : as potential[n_numbers] or [0]
+        -1, or 0 for spent neurons, which have a threshold out of reach; empty where there are neither those nor slopes.
+    level : as potential[n_numbers] or [0], potential units
+        Thresholds of neurons that are not spent; empty where nobody fires once.
+    once : uint8[n_numbers] or [0]
+    group : int32[n_numbers] or [0]
+        Group that each neuron is a member of, or -1; empty where there are no groups.
+    group_first : int64[n_groups + 1]
+        Members ``group_first[g] .. group_first[g + 1] - 1`` are those of group ``g``.
+    group_member : int32[n_members]
+    group_output : int32[n_groups]
+        Ascending.
+    group_hit : uint8[n_groups]
+        Scratch; 0 between cycles.
+    fires : uint8[n_numbers] or [0]
+        Scratch, too.
+    more : int32[n_groups]
+        Outputs that their groups made fire; scratch.
     """
 
     numbers: np.ndarray
@@ -129,6 +151,17 @@ class Arrays(NamedTuple):
     far_cycle: np.ndarray
     far_neuron: np.ndarray
     far_charge: np.ndarray
+    slope: np.ndarray
+    takes: np.ndarray
+    level: np.ndarray
+    once: np.ndarray
+    group: np.ndarray
+    group_first: np.ndarray
+    group_member: np.ndarray
+    group_output: np.ndarray
+    group_hit: np.ndarray
+    fires: np.ndarray
+    more: np.ndarray
 
 
 LINE = 64
@@ -137,6 +170,7 @@ LINE = 64
 _TYPES = """
     int64 potential potential potential int32 int32 int32 int64 int64 int32 int64 int64 int8 int16 int64 uint32 int64
     int64 int64 int32 int64 uint8 uint8 int64 int64 int32 uint32 int64 int32 int64 int32 int64
+    potential potential potential uint8 int32 int64 int32 int32 uint8 uint8 int32
 """
 
 FIRST_ADDRESS = len(Number)

@@ -33,7 +33,7 @@ def test_tables(family: str, seed: int) -> None:
     lowest = np.iinfo(tables.arrays["threshold"].dtype).min
     assert settings[Number.LOWEST] == lowest
     assert settings[Number.FLOOR] == (lowest if rules.potential_floor is None else rules.potential_floor)
-    assert settings[Number.KEEP] == (0 if family.startswith("leak") else -1)
+    assert settings[Number.KEEP] == (0 if family_spec(family).leak == "all" else -1)
 
 
 def one_synapse(delay: int, n_neurons: int = 2) -> ProcessorImage:

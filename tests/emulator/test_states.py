@@ -43,10 +43,11 @@ def test_round_trip(engine: Engine, family: str, tmp_path: Path) -> None:
 
 
 def test_canonical_form(engine: Engine) -> None:
-    """Sorted, one entry per cycle and neuron, and none of charge 0 where that says nothing."""
+    """Sorted, one entry per cycle, neuron and kind, and none of charge 0 where that says nothing."""
     for family in ALL_FAMILIES:
         state = running(engine, family).state()
-        place = list(zip(state.pending.ahead.tolist(), state.pending.neuron.tolist(), strict=True))
+        columns = (state.pending.ahead, state.pending.neuron, state.pending.kind)
+        place = list(zip(*(column.tolist() for column in columns), strict=True))
         assert place == sorted(set(place))
         if not running(engine, family)._tracks_touch:
             assert np.all(state.pending.charge)
@@ -70,6 +71,9 @@ def test_equality() -> None:
     assert state == dataclasses.replace(state, potential=state.potential.copy())
     assert state != dataclasses.replace(state, cycle=state.cycle + 1)
     assert state != dataclasses.replace(state, potential=state.potential + 1)
+    assert state != dataclasses.replace(state, slope=state.slope + 1)
+    assert state != dataclasses.replace(state, spent=~state.spent)
+    assert state != pending(state, kind=state.pending.kind + 1)
     assert state != dataclasses.replace(state, image="sha256:0")
     assert state != dataclasses.replace(state, inputs=SpikeEvents.none())
     assert state != 5
@@ -117,6 +121,14 @@ def pending(state: ProcessorState, **changes: np.ndarray) -> ProcessorState:
         (lambda s: dataclasses.replace(s, cycle=s.cycle + 100), r"input_cycle\[0\] = \d+: no run"),
         (lambda s: dataclasses.replace(s, inputs=SpikeEvents.of(s.cycle, 6)), "input port 6 is unknown"),
         (lambda s: dataclasses.replace(s, inputs=SpikeEvents.of(s.cycle, 0, 1001)), "gets charge 1001"),
+        (lambda s: dataclasses.replace(s, slope=s.slope[1:]), "slope: 19 entries, expected 20"),
+        (lambda s: dataclasses.replace(s, spent=s.spent[1:]), "spent: 19 entries, expected 20"),
+        (lambda s: dataclasses.replace(s, slope=changed(s.slope, 1)), r"slope\[0\] = 1: no run"),
+        (lambda s: dataclasses.replace(s, slope=changed(s.slope, -1)), r"slope\[0\] = -1: no run"),
+        (lambda s: dataclasses.replace(s, spent=changed(s.spent, True)), r"spent\[0\] = True: no run"),
+        (lambda s: pending(s, kind=changed(s.pending.kind, 1)), r"charge\[0\] = -?\d+: no run"),
+        (lambda s: pending(s, kind=changed(s.pending.kind, 2)), r"charge\[0\] = -?\d+: no run"),
+        (lambda s: pending(s, kind=changed(s.pending.kind, 3)), r"kind\[0\] = 3: no run"),
         (lambda s: pending(s, ahead=changed(s.pending.ahead, -1)), r"ahead\[0\] = -1: no run"),
         (lambda s: pending(s, ahead=changed(s.pending.ahead, 40)), r"ahead\[0\] = 40: no run"),
         (lambda s: pending(s, neuron=changed(s.pending.neuron, 20)), r"neuron\[0\] = 20: no run"),
@@ -148,6 +160,12 @@ def test_altered_state(engine: Engine, alter: Callable[[ProcessorState], Process
         ({"cycle": np.array(1.0)}, "header is damaged"),
         ({"image": np.array(3)}, "header is damaged"),
         ({"potential": None}, "section potential is missing or not int64"),
+        ({"slope": np.zeros(20)}, "section slope is missing or not int64"),
+        ({"spent": np.zeros(20, np.uint8)}, "section spent is missing or not bool"),
+        ({"kind": np.zeros((3, 1), np.uint8)}, "section kind is missing or not uint8"),
+        ({"slope": np.zeros(19, np.int64)}, "sections potential, slope, spent differ in length"),
+        ({"spent": np.zeros(21, bool)}, "sections potential, slope, spent differ in length"),
+        ({"kind": np.zeros(1, np.uint8)}, "sections ahead, neuron, charge, kind differ in length"),
         ({"charge": np.zeros(3)}, "section charge is missing or not int64"),
         ({"charge": np.zeros(3, np.int64)}, "sections ahead, neuron, charge, kind differ in length"),
         ({"input_port": np.zeros(3, np.int32)}, "sections input_cycle, input_port, input_value differ in length"),
