@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from compiler.dead import find_dead, remove_dead
     from compiler.emit import compile_network
     from compiler.evaluate import evaluate
+    from compiler.learning.binary_conversion import BinaryConversion
     from compiler.learning.conversion import Conversion
     from compiler.learning.course import Course
     from compiler.learning.data import Examples
-    from compiler.learning.train import train_rate, train_single_spike, train_straight_through, train_whetstone
+    from compiler.learning.train import (
+        train_binary,
+        train_rate,
+        train_single_spike,
+        train_straight_through,
+        train_whetstone,
+    )
     from compiler.network import LayeredNetwork
     from compiler.network_file import load_network
     from compiler.network_writer import save_network
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
     from neuroproc.processor import Processor
 
 _HOME = {
+    "BinaryConversion": "compiler.learning.binary_conversion",
     "Conversion": "compiler.learning.conversion",
     "Cost": "compiler.cost",
     "Course": "compiler.learning.course",
@@ -81,6 +89,7 @@ _HOME = {
     "save_image": "neuroproc.formats.images",
     "save_network": "compiler.network_writer",
     "to_networkx": "compiler.views",
+    "train_binary": "compiler.learning.train",
     "train_rate": "compiler.learning.train",
     "train_single_spike": "compiler.learning.train",
     "train_straight_through": "compiler.learning.train",
@@ -90,6 +99,7 @@ _HOME = {
 }
 
 __all__ = [
+    "BinaryConversion",
     "Conversion",
     "Cost",
     "Course",
@@ -129,6 +139,7 @@ __all__ = [
     "save_image",
     "save_network",
     "to_networkx",
+    "train_binary",
     "train_rate",
     "train_single_spike",
     "train_straight_through",

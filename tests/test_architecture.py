@@ -25,8 +25,9 @@ OPTIONAL = {"neuroproc/plots.py": {"matplotlib"}}
 TRAINING = frozenset(
     f"compiler/learning/{name}.py"
     for name in (
-        "activations", "augment", "checkpoint", "export", "integer_run", "integers", "loop", "rate", "single_spike",
-        "single_spike_kernels", "spike_times", "spiking_units", "straight_through", "thermometer", "units", "whetstone",
+        "activations", "augment", "binary", "checkpoint", "export", "integer_run", "integers", "loop", "rate",
+        "single_spike", "single_spike_kernels", "spike_times", "spiking_units", "straight_through", "thermometer",
+        "units", "whetstone",
     )
 )  # fmt: skip
 """Written in JAX from top to bottom; `compiler/learning/train.py` loads them when it is called, behind its error."""

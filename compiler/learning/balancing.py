@@ -45,14 +45,17 @@ def data_scales(weights: Sequence[np.ndarray], activations: Sequence[np.ndarray]
     return tuple(_positive(max(float(weight.max()), float(values.max()))) for weight, values in pairs)
 
 
-def percentile_scales(activations: Sequence[np.ndarray], percentile: float) -> tuple[float, ...]:
-    """Scales that so many per cent of the activations above 0 do not exceed: a few large ones do not slow the rest.
+def percentile_scales(activations: Sequence[np.ndarray], percentile: float, zeros: bool = False) -> tuple[float, ...]:
+    """Scales that so many per cent of the activations do not exceed: a few large ones do not slow the rest.
 
     Parameters
     ----------
     activations : list of float[...]
+        Of ReLUs: 0 or above.
     percentile : float
         In 0..100.
+    zeros : bool
+        Whether those that are 0 count as well; the more there are, the lower the scale.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def percentile_scales(activations: Sequence[np.ndarray], percentile: float) -> t
         If the percentile is out of range.
     """
     check_percentile(percentile)
-    alive = [values[values > 0] for values in activations]
+    alive = [values if zeros else values[values > 0] for values in activations]
     return tuple(_positive(float(np.percentile(values, percentile)) if len(values) else 0.0) for values in alive)
 
 

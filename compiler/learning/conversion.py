@@ -5,7 +5,7 @@ Converting needs no training: one float network gives as many integer networks a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,19 @@ from compiler.learning.blocks import layers_of
 from compiler.learning.grid import largest
 from compiler.network import RESETS, LayeredNetwork
 from isa_spec.coding import check_encoding
-from isa_spec.decoding import check_decode
 from isa_spec.errors import NetworkError
 
 NORMALISATIONS = ("model", "data", "percentile")
+DECISIONS = ("count", "first")
+"""What of the output's spikes decides; potentials are what spikes have left of it, and only break ties."""
+POOLINGS = ("average", "or", "membrane")
+"""How pools of a rate-coded network work: as the mean of rates, as their maximum by any spike, or by potential."""
+_POOLS: Mapping[str, tuple[str, int | None, str]] = {
+    "average": ("sumpool2d", 1, "or"),
+    "or": ("maxpool2d", None, "or"),
+    "membrane": ("maxpool2d", None, "membrane"),
+}
+"""Kind, threshold and rule of the layers."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class Conversion:
     by : "count" or "first"
         Most output spikes, or the first one; ties go to the largest potential.
     floor : int or None, potential units
+    pooling : str
+        One of `POOLINGS`; all but the first are for a ReLU network that was trained with the maximum.
 
     Raises
     ------
@@ -61,6 +72,7 @@ class Conversion:
     seed: int = 0
     by: str = "count"
     floor: int | None = 0
+    pooling: str = "average"
 
     def __post_init__(self) -> None:
         # All of it now: a training may lie between this and the network.
@@ -68,11 +80,19 @@ class Conversion:
         largest(self.bits)
         check_percentile(self.percentile)
         check_encoding(self.encoding(1), where)
-        check_decode(self.decode(1), 1, where)
+        if self.by not in DECISIONS:
+            raise NetworkError(f"decision by {self.by!r}, allowed: {', '.join(DECISIONS)}")
         if self.normalisation not in NORMALISATIONS:
             raise NetworkError(f"normalisation {self.normalisation!r}, allowed: {', '.join(NORMALISATIONS)}")
         if self.reset not in RESETS:
             raise NetworkError(f"reset {self.reset!r}, allowed: {', '.join(RESETS)}")
+        if self.pooling not in POOLINGS:
+            raise NetworkError(f"pooling {self.pooling!r}, allowed: {', '.join(POOLINGS)}")
+        if self.pooling == "or" and self.reset == "subtract":
+            raise NetworkError(
+                "pooling 'or' with reset 'subtract', allowed: reset 'zero', since the maximum of spikes keeps nothing; "
+                "take pooling 'membrane', or a processor that resets to zero"
+            )
         if self.floor is not None and self.floor > 0:
             raise NetworkError(f"floor {self.floor}, allowed: 0 or below, or none")
 
@@ -142,13 +162,15 @@ def rounded(
 def to_rate_network(relu: ReluWeights, conversion: Conversion, name: str) -> LayeredNetwork:
     """Rate-coded network; of an average pool, units fire when as many spikes came as their window has places.
 
+    A maximum has no scale of its own: a pool speaks in the rates of the layer that it reads.
+
     Raises
     ------
     NetworkError, FormatError
         As `LayeredNetwork`.
     """
     weights, thresholds = rounded(relu.weights, scales_of(relu, conversion), conversion.bits)
-    layers = layers_of(relu.architecture, weights, thresholds, "sumpool2d", 1)
+    layers = layers_of(relu.architecture, weights, thresholds, *_POOLS[conversion.pooling])
     return LayeredNetwork(
         name,
         relu.architecture.input_shape,

@@ -1,4 +1,4 @@
-"""ReLU networks without biases, as rate-coded neurons can follow them: average pools, dropout, no normalisation.
+"""ReLU networks without biases, as rate-coded neurons can follow them: pools, dropout, no normalisation.
 
 Source: Diehl et al. 2015, "Fast-classifying, high-accuracy spiking deep networks through weight and threshold
 balancing"
@@ -20,7 +20,7 @@ from compiler.learning.augment import channels_last
 from compiler.learning.course import Course, decay
 from compiler.learning.data import Examples
 from compiler.learning.loop import chunks
-from compiler.learning.units import convolved, initial_weights, windows
+from compiler.learning.units import convolved, initial_weights, largest_of, windows
 
 
 class ReluState(NamedTuple):
@@ -105,12 +105,24 @@ class ReluNetwork:
         answers, x = [], channels_last(frames) / self.highest
         for i, block in enumerate(self.architecture.blocks):
             answers.append(self._layer(i, weights[i], x))
-            x = averaged(block, answers[i])
+            x = self._pooled(block, answers[i])
         return answers
 
     def _layer(self, i: int, weight: jax.Array, x: jax.Array) -> jax.Array:
         z = convolved(self.architecture.blocks[i], weight, x)
         return z if i == len(self.architecture.blocks) - 1 else jax.nn.relu(z)
+
+    def _pooled(self, block: Block, x: jax.Array) -> jax.Array:
+        return averaged(block, x)
+
+    def _dropped(self, i: int, key: jax.Array, x: jax.Array) -> jax.Array:
+        """What a layer sees in a training step."""
+        kept = jax.random.bernoulli(key, 1 - self.dropout, x.shape)
+        return jnp.where(kept, x / (1 - self.dropout), 0.0)
+
+    def _settled(self, weights: list[jax.Array]) -> list[jax.Array]:
+        """What of updated weights is kept."""
+        return weights
 
     @partial(jax.jit, static_argnames="self")
     def _update(
@@ -120,15 +132,23 @@ class ReluNetwork:
             y = x / self.highest
             for i, block in enumerate(self.architecture.blocks):
                 if i:
-                    kept = jax.random.bernoulli(jax.random.fold_in(key, i), 1 - self.dropout, y.shape)
-                    y = jnp.where(kept, y / (1 - self.dropout), 0.0)
-                y = averaged(block, self._layer(i, weights[i], y))
+                    y = self._dropped(i, jax.random.fold_in(key, i), y)
+                y = self._pooled(block, self._layer(i, weights[i], y))
             logits = y.reshape(len(y), -1)
             return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
         value, gradient = jax.value_and_grad(loss)(weights)
         change, optimiser = optax.adam(1.0).update(gradient, optimiser)
-        return optax.apply_updates(weights, jax.tree.map(lambda part: rate * part, change)), optimiser, value
+        weights = optax.apply_updates(weights, jax.tree.map(lambda part: rate * part, change))
+        return self._settled(weights), optimiser, value
+
+
+@dataclass(frozen=True)
+class MaxPooledRelu(ReluNetwork):
+    """The same with the largest value of each window instead of its mean."""
+
+    def _pooled(self, block: Block, x: jax.Array) -> jax.Array:
+        return largest_of(windows(x, block.pool))
 
 
 def averaged(block: Block, x: jax.Array) -> jax.Array:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compiler.learning.architectures import Architecture, parse_architecture
+from compiler.learning.binary_conversion import BinaryConversion, to_binary_network
 from compiler.learning.conversion import Conversion, ReluWeights, to_rate_network
 from compiler.learning.course import Course, Progress
 from compiler.learning.data import Examples, hold_out
@@ -24,6 +25,7 @@ from isa_spec.coding import check_encoding
 from isa_spec.errors import NetworkError, NeuroprocError
 
 if TYPE_CHECKING:
+    from compiler.learning.rate import ReluNetwork
     from compiler.learning.spiking_units import SpikingUnits
 
 SCHEDULES = ("scheduled", "simple", "adaptive")
@@ -179,6 +181,7 @@ def train_rate(
     examples, network, course, checkpoint, watch
         As for `train_whetstone`.
     conversion : Conversion, optional
+        Its pooling decides what is trained: with any but ``average``, the maximum.
     dropout : float
         Part of the values that a layer does not see in a training step.
 
@@ -188,22 +191,45 @@ def train_rate(
         As `train_whetstone`.
     """
     require_jax()
-    from compiler.learning.loop import fit
-    from compiler.learning.rate import ReluNetwork
-    from compiler.learning.units import output_first
+    from compiler.learning.rate import MaxPooledRelu, ReluNetwork
 
-    course, conversion = course or Course(epochs=12), conversion or Conversion()
-    architecture = parse_architecture(network, _shape(examples))
-    _require_unit_per_class(architecture, examples)
-    train, held = hold_out(examples, course.held, course.seed)
-    highest = max(1, int(examples.frames.max()))
-    method = ReluNetwork(architecture, course, highest, dropout)
-    state = fit(method, course, train, held, method.begin(), checkpoint, watch)
-    weights = tuple(output_first(np.asarray(weight, np.float64)) for weight in state.weights)
-    seen = method.activations(state.weights, train.frames[:STATISTICS])
-    relu = ReluWeights(architecture, weights, tuple(np.asarray(values) for values in seen), highest)
-    converted = to_rate_network(relu, conversion, network)
-    return Trained(converted, architecture, held, partial(method.classes_of, state))
+    conversion = conversion or Conversion()
+    method = ReluNetwork if conversion.pooling == "average" else MaxPooledRelu
+    relu, trained = _train_relu(method, examples, network, course, dropout, checkpoint, watch)
+    return trained(to_rate_network(relu, conversion, network))
+
+
+def train_binary(
+    examples: Examples,
+    network: str = "vgg-small",
+    *,
+    course: Course | None = None,
+    conversion: BinaryConversion | None = None,
+    dropout: float = 0.1,
+    checkpoint: Path | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """Train a ReLU network that pools before its ReLUs, with signs as inner weights, and convert it to several steps.
+
+    Parameters
+    ----------
+    examples, network, course, dropout, checkpoint, watch
+        As for `train_rate`.
+    conversion : BinaryConversion, optional
+        Its weights decide what is trained: signs, or weights of full precision side by side with them.
+
+    Raises
+    ------
+    NeuroprocError, NetworkError, FormatError
+        As `train_whetstone`.
+    """
+    require_jax()
+    from compiler.learning.binary import BinaryRelu, PooledRelu
+
+    conversion = conversion or BinaryConversion()
+    method = BinaryRelu if conversion.weights == "binary" else PooledRelu
+    relu, trained = _train_relu(method, examples, network, course, dropout, checkpoint, watch)
+    return trained(to_binary_network(relu, conversion, network))
 
 
 def train_single_spike(
@@ -294,6 +320,32 @@ def _train_units(
     state = fit(method, course, train, held, first, checkpoint, watch)
     network = to_network(method, state, method.architecture.name)
     return Trained(network, method.architecture, held, partial(method.float_classes_of, state))
+
+
+def _train_relu(
+    method_of: type[ReluNetwork],
+    examples: Examples,
+    network: str,
+    course: Course | None,
+    dropout: float,
+    checkpoint: Path | None,
+    watch: Watch | None,
+) -> tuple[ReluWeights, Callable[[LayeredNetwork], Trained]]:
+    """A trained ReLU network, and what makes of its conversion what a training gives."""
+    from compiler.learning.loop import fit
+    from compiler.learning.units import output_first
+
+    course = course or Course(epochs=12)
+    architecture = parse_architecture(network, _shape(examples))
+    _require_unit_per_class(architecture, examples)
+    train, held = hold_out(examples, course.held, course.seed)
+    highest = max(1, int(examples.frames.max()))
+    method = method_of(architecture, course, highest, dropout)
+    state = fit(method, course, train, held, method.begin(), checkpoint, watch)
+    weights = tuple(output_first(np.asarray(weight, np.float64)) for weight in state.weights)
+    seen = method.activations(state.weights, train.frames[:STATISTICS])
+    relu = ReluWeights(architecture, weights, tuple(np.asarray(values) for values in seen), highest)
+    return relu, lambda written: Trained(written, architecture, held, partial(method.classes_of, state))
 
 
 def _common(

@@ -86,14 +86,18 @@ def windows(x: jax.Array, size: int) -> list[jax.Array]:
     return [x[:, i:rows:size, j:columns:size] for i in range(size) for j in range(size)]
 
 
-def sums(block: Block, weight: jax.Array, x: jax.Array) -> jax.Array:
-    """Weighted sums of a layer, the largest of each pooling window: float32[B, H, W, O]."""
-    z = convolved(block, weight, x)
+def largest_of(parts: Sequence[jax.Array]) -> jax.Array:
+    """The largest value at each place: one array of their shape."""
     # Maxima of slices: their gradient is far cheaper than that of a reduction.
-    first, *others = windows(z, block.pool)
+    first, *others = parts
     for other in others:
         first = jnp.maximum(first, other)
     return first
+
+
+def sums(block: Block, weight: jax.Array, x: jax.Array) -> jax.Array:
+    """Weighted sums of a layer, the largest of each pooling window: float32[B, H, W, O]."""
+    return largest_of(windows(convolved(block, weight, x), block.pool))
 
 
 def moments_of(z: jax.Array) -> Moments:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from compiler.learning.architectures import ARCHITECTURES
-from compiler.learning.conversion import NORMALISATIONS, Conversion
+from compiler.learning.binary_conversion import WEIGHTS, BinaryConversion
+from compiler.learning.conversion import DECISIONS, NORMALISATIONS, POOLINGS, Conversion
 from compiler.learning.course import Course, Progress, jitter_of
 from compiler.learning.data import Examples
 from compiler.learning.grid import BITS
@@ -18,6 +19,7 @@ from compiler.learning.train import (
     SCHEDULES,
     STEPS,
     Trained,
+    train_binary,
     train_rate,
     train_single_spike,
     train_straight_through,
@@ -25,7 +27,6 @@ from compiler.learning.train import (
 )
 from compiler.network_writer import check_path, save_network
 from isa_spec.coding import RATE_SOURCES
-from isa_spec.decoding import DECISIONS
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
 from neuroproc.cli.classify import positive
@@ -38,7 +39,10 @@ METHODS: Mapping[str, str] = {
     "straight-through": "0/1 units: steps, trained with the gradient of ramps",
     "single-spike": "units that fire once or never, trained by the errors of their spike times; the first one decides",
     "rate": "ReLU units, converted to a rate-coded network by weight and threshold balancing",
+    "binary": "ReLU units with signs as inner weights, converted to a network of several steps",
 }
+NETWORKS: Mapping[str, str] = {"rate": "lenet-rate", "binary": "vgg-small", "single-spike": "lenet-single-spike"}
+"""Other networks than lenet-small that a method trains if none is named."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "Python: data_batch_1 .. 5 and test_batch (also .gz)",
         )  # fmt: skip
         method.add_argument("-o", "--output", required=True, metavar="NETWORK", help="network to write: NAME.json")
-        network = {"rate": "lenet-rate", "single-spike": "lenet-single-spike"}.get(name, "lenet-small")
+        network = NETWORKS.get(name, "lenet-small")
         method.add_argument(
             "--network", default=network, metavar="NAME",
             help=f"{', '.join(ARCHITECTURES)}, or written out, as in 16C5-P2-128-100 (default: {network})",
@@ -64,24 +68,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "--jitter", type=factor, default=1.0, metavar="F",
             help="how much frames are shifted, turned and zoomed at random; 0: not at all (default: 1)",
         )  # fmt: skip
-        bits = 8 if name in ("rate", "single-spike") else 4
+        bits = 4 if name in ("whetstone", "straight-through") else 8
+        which = "weights that are no signs, at most" if name == "binary" else "the weights"
         fewest = "1 (signs)" if name == "single-spike" else BITS[0]
         method.add_argument(
             "--bits", type=positive, default=bits, metavar="N",
-            help=f"of the weights, {fewest} to {BITS[-1]} (default: {bits})",
+            help=f"of {which}, {fewest} to {BITS[-1]} (default: {bits})",
         )  # fmt: skip
         method.add_argument(
             "--checkpoint", type=Path, metavar="FILE", help="written after each epoch; goes on from it if it is there"
         )
         if name == "rate":
             _configure_rate(method)
+        elif name == "binary":
+            _configure_binary(method)
         else:
             method.add_argument(
                 "--start", type=Path, metavar="FILE", help="checkpoint of the same network to take the first weights of"
             )
         if name == "single-spike":
             _configure_single_spike(method)
-        elif name != "rate":
+        elif name in ("whetstone", "straight-through"):
             method.add_argument(
                 "--planes", type=positive, default=4, metavar="N", help="input spikes of the largest value (default: 4)"
             )
@@ -92,11 +99,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
         method.add_argument("--json", action="store_true", help="for machines")
 
 
-def _configure_rate(method: argparse.ArgumentParser) -> None:
-    default = Conversion()
+def _configure_steps(method: argparse.ArgumentParser, default: Conversion | BinaryConversion, profile: str) -> None:
     method.add_argument(
         "--steps", type=positive, default=default.steps, metavar="N", help=f"of a frame (default: {default.steps})"
     )
+    method.add_argument(
+        "--profile", default=profile, metavar="NAME|FILE",
+        help=f"processor whose reset and potential floor the network takes over (default: {profile})",
+    )  # fmt: skip
+
+
+def _configure_binary(method: argparse.ArgumentParser) -> None:
+    default = BinaryConversion()
+    _configure_steps(method, default, "np16-subtract")
+    method.add_argument(
+        "--weights", choices=WEIGHTS, default=default.weights,
+        help=f"between the first layer and the last: signs, or weights as in these (default: {default.weights})",
+    )  # fmt: skip
+    method.add_argument(
+        "--percentile", type=float, default=default.percentile, metavar="P",
+        help=f"of what a layer answers, for which a rate of 1 stands (default: {default.percentile})",
+    )  # fmt: skip
+
+
+def _configure_rate(method: argparse.ArgumentParser) -> None:
+    default = Conversion()
+    _configure_steps(method, default, "np16")
+    method.add_argument(
+        "--pooling", choices=POOLINGS, default=default.pooling,
+        help="the mean of rates, or their maximum: by any spike, or by potential; a network for the maximum is trained "
+        f"with it (default: {default.pooling})",
+    )  # fmt: skip
     method.add_argument(
         "--normalisation", choices=NORMALISATIONS, default=default.normalisation,
         help=f"what a rate of 1 stands for (default: {default.normalisation})",
@@ -106,14 +139,10 @@ def _configure_rate(method: argparse.ArgumentParser) -> None:
         help=f"for the normalisation of this name (default: {default.percentile})",
     )  # fmt: skip
     method.add_argument(
-        "--profile", default="np16", metavar="NAME|FILE",
-        help="processor whose reset and potential floor the network takes over (default: np16)",
-    )  # fmt: skip
-    method.add_argument(
         "--input", choices=RATE_SOURCES, default=default.source, help=f"its spikes (default: {default.source})"
     )
     method.add_argument(
-        "--decision", choices=DECISIONS["by"], default=default.by,
+        "--decision", choices=DECISIONS, default=default.by,
         help=f"by most output spikes or the first one (default: {default.by})",
     )  # fmt: skip
 
@@ -164,6 +193,7 @@ def train(args: argparse.Namespace, examples: Examples) -> Trained:
             source=args.input,
             by=args.decision,
             floor=spec.potential_floor,
+            pooling=args.pooling,
         )
         return train_rate(
             examples, args.network, course=course, conversion=conversion, checkpoint=args.checkpoint, watch=watch
@@ -185,6 +215,20 @@ def train(args: argparse.Namespace, examples: Examples) -> Trained:
             start=args.start,
             checkpoint=args.checkpoint,
             watch=watch,
+        )
+    if args.method == "binary":
+        spec = load_profile(args.profile)
+        signs = BinaryConversion(
+            weights=args.weights,
+            bits=args.bits,
+            steps=args.steps,
+            percentile=args.percentile,
+            reset=spec.reset,
+            floor=spec.potential_floor,
+            threshold_max=spec.threshold_max,
+        )
+        return train_binary(
+            examples, args.network, course=course, conversion=signs, checkpoint=args.checkpoint, watch=watch
         )
     units = {
         "course": course,
@@ -250,6 +294,7 @@ def measured(args: argparse.Namespace, trained: Trained, test: Examples | None) 
         "parameters": trained.architecture.n_parameters,
         "digest": trained.network.digest,
     }
+    result |= {option: getattr(args, option) for option in ("weights", "pooling") if option in args}
     for name, examples in (("held", trained.held), ("test", test)):
         if examples is not None:
             result[f"{name}_frames"] = len(examples)
@@ -260,8 +305,9 @@ def measured(args: argparse.Namespace, trained: Trained, test: Examples | None) 
 
 def summary(result: Mapping[str, Any], out: Path) -> Sequence[str]:
     """The same for people."""
+    signs = " or signs" if result.get("weights") == "binary" else ""
     said = [
-        f"{result['network']} by {result['method']}: {result['parameters']:,} weights of {result['bits']} bits, "
+        f"{result['network']} by {result['method']}: {result['parameters']:,} weights of {result['bits']} bits{signs}, "
         f"written to {out.name} and {out.with_suffix('.npz').name}",
     ]
     for name, words in (("held", "frames held out"), ("test", "test frames")):

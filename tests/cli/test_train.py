@@ -14,8 +14,14 @@ from neuroproc.cli.train import METHODS
 
 pytestmark = pytest.mark.training
 
-NETWORKS = {"whetstone": TINY, "straight-through": TINY, "rate": "4C3p1-P2-10", "single-spike": "4C3p1-P2-10"}
-PROFILES = {"single-spike": "np16-deep"}
+NETWORKS = {
+    "whetstone": TINY,
+    "straight-through": TINY,
+    "rate": "4C3p1-P2-10",
+    "single-spike": "4C3p1-P2-10",
+    "binary": "4C3-12-10",
+}
+PROFILES = {"single-spike": "np16-deep", "binary": "np16-subtract"}
 """Other than np16."""
 
 
@@ -112,6 +118,9 @@ def test_nothing_is_trained_for_a_file_that_cannot_be_written(data, tmp_path, ca
         ("single-spike", ("--network", "4C3-12"), ("12 outputs for 10 classes",)),
         ("single-spike", ("--start", "none.npz"), ("none.npz",)),
         ("single-spike", ("--profile", "np16-subtract"), ("np16-subtract", "reset")),
+        ("rate", ("--pooling", "or", "--profile", "np16-subtract"), ("pooling 'or'", "reset 'zero'")),
+        ("binary", ("--network", "4C3-12"), ("12 outputs for 10 classes",)),
+        ("binary", ("--percentile", 101), ("percentile 101",)),
     ],
 )
 def test_wrong_options(method, options, words, data, tmp_path, capsys):

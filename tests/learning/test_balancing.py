@@ -125,11 +125,29 @@ def test_what_is_written():
             assert np.abs(layer.weight).max() == 15
 
 
+@pytest.mark.parametrize(("pooling", "reset"), [("or", "zero"), ("membrane", "zero"), ("membrane", "subtract")])
+def test_a_maximum_has_no_threshold_and_its_rule(pooling, reset):
+    average = to_rate_network(relu_network(), Conversion(reset=reset), "n")
+    network = to_rate_network(relu_network(), Conversion(pooling=pooling, reset=reset), "n")
+    for layer, other in zip(network.layers, average.layers, strict=True):
+        if isinstance(layer, Pool2d):
+            assert (layer.kind, layer.rule, layer.threshold) == ("maxpool2d", pooling, None)
+        elif isinstance(layer, Conv2d | Dense):
+            assert np.array_equal(layer.weight, other.weight)
+            assert np.array_equal(layer.threshold, other.threshold)
+
+
 def test_one_float_network_gives_many():
     relu = relu_network()
     made = [Conversion(normalisation=name) for name in NORMALISATIONS]
     made += [Conversion(bits=4), Conversion(steps=9), Conversion(reset="subtract"), Conversion(source="bernoulli")]
-    made += [Conversion(by="first"), Conversion(floor=None), Conversion(source="bernoulli", seed=1)]
+    made += [
+        Conversion(pooling="or"),
+        Conversion(pooling="membrane"),
+        Conversion(by="first"),
+        Conversion(floor=None),
+        Conversion(source="bernoulli", seed=1),
+    ]
     assert len({to_rate_network(relu, conversion, "n").digest for conversion in made}) == len(made)
 
 
@@ -142,7 +160,9 @@ def test_one_float_network_gives_many():
         ({"steps": 256}, FormatError, r"1\.\.255"),
         ({"reset": "half"}, NetworkError, "zero, subtract"),
         ({"source": "odd"}, FormatError, "bernoulli, even"),
-        ({"by": "last"}, FormatError, "count, first"),
+        ({"by": "potential"}, NetworkError, "count, first"),
+        ({"pooling": "max"}, NetworkError, "average, or, membrane"),
+        ({"pooling": "or", "reset": "subtract"}, NetworkError, "reset 'zero'"),
         ({"floor": 1}, NetworkError, "0 or below"),
     ],
 )

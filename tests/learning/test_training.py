@@ -10,7 +10,9 @@ from learning_helpers import DEEPER, TINY, digits
 from compiler.evaluate import classes, evaluate
 from compiler.learning.architectures import parse_architecture
 from compiler.learning.augment import channels_last
+from compiler.learning.binary_conversion import BinaryConversion
 from compiler.learning.checkpoint import load_checkpoint
+from compiler.learning.conversion import Conversion
 from compiler.learning.course import Course, Jitter
 from compiler.learning.data import hold_out
 from compiler.learning.export import to_network
@@ -20,7 +22,13 @@ from compiler.learning.loop import fit
 from compiler.learning.sharpening import Adaptive, Scheduled, Simple
 from compiler.learning.straight_through import StraightThrough
 from compiler.learning.thermometer import seen
-from compiler.learning.train import train_rate, train_single_spike, train_straight_through, train_whetstone
+from compiler.learning.train import (
+    train_binary,
+    train_rate,
+    train_single_spike,
+    train_straight_through,
+    train_whetstone,
+)
 from compiler.learning.units import EPSILON, sums
 from compiler.learning.whetstone import Whetstone
 from compiler.network_writer import save_network
@@ -34,6 +42,13 @@ METHODS = {
     "straight-through": lambda **options: train_straight_through(digits(), TINY, **options),
     "rate": lambda **options: train_rate(digits(), "4C3p1-P2-10", **options),
     "single-spike": lambda **options: train_single_spike(digits(), "4C3p1-P2-10", **options),
+    "rate, maximum": lambda **options: train_rate(
+        digits(), "4C3p1-P2-10", conversion=Conversion(pooling="membrane"), **options
+    ),
+    "binary": lambda **options: train_binary(digits(), "8C3p1-P2-16C3-10", **options),
+    "binary, full": lambda **options: train_binary(
+        digits(), "8C3p1-P2-16C3-10", conversion=BinaryConversion(weights="full"), **options
+    ),
 }
 
 
