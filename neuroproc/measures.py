@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import ROLES, ProcessorImage
-from isa_spec.potentials import potential_bounds, signed_bits
+from isa_spec.potentials import potential_bounds, signed_bits, slope_range
 from neuroproc.bounds import rising
 
 
@@ -17,7 +17,7 @@ def count(image: ProcessorImage) -> dict[str, Any]:
     A layer's synapses are those that arrive at its neurons; ``unrolled`` is one neuron per value and one synapse per
     use of a non-zero weight, without clocks; ``latency`` and ``initiation_interval`` are in cycles.
     ``potential_range`` holds every sum that can be reached, ``potential_bits`` is the smallest two's complement width
-    for it: None where nothing bounds a potential from below, or from above.
+    for it: None where nothing bounds a potential from below, or from above, or where slopes do not end.
     """
     n_layers = max(len(image.layers), 1)
     per_role = np.zeros((n_layers, len(ROLES)), np.int64)
@@ -70,5 +70,6 @@ def _potential_ranges(image: ProcessorImage, n_layers: int) -> list[tuple[int, i
     np.minimum.at(low, image.layer, lowest)
     np.maximum.at(high, image.layer, highest)
     endless = (low < 0) & (image.spec.potential_floor is None and image.spec.leak == "none")
-    endless[image.layer[rising(image)]] = True
+    fall, rise = slope_range(image)
+    endless[image.layer[rising(image) | (fall < 0) | (rise > 0)]] = True
     return list(zip(low.tolist(), high.tolist(), endless.tolist(), strict=True))

@@ -23,6 +23,7 @@ from neuroproc.kernels.event import EventEngine
 from neuroproc.kernels.lanes_tables import prepare_lanes
 from neuroproc.kernels.memory import Number
 from neuroproc.kernels.prepare import potential_type
+from neuroproc.measures import count
 from neuroproc.processor import Processor
 from neuroproc.slopes import endless_slopes
 from neuroproc.state import load_state, save_state
@@ -292,6 +293,14 @@ def test_more_clears_than_a_narrow_number_can_count() -> None:
         potentials = [int((processor.step(), processor.potentials[n + 1])[1]) for _ in range(4)]
         assert potentials == [0, 1, 1, 1], name
         assert processor.counters.synaptic_operations == 2 * n
+
+
+def test_measures_say_what_has_no_end() -> None:
+    assert count(ramp())["potential_bits"] is None
+    spec = make_spec(pooling_groups=True, reset="subtract", potential_floor=-9, input_min=0, input_max=2)
+    for group, lowest in (([1, -1], -9 - 5), ([-1, -1], -9)):
+        image = build_image(spec, [5, 3], [], [], [], [], [Port("a", 0)], [], group=group)
+        assert count(image)["potential_range"] == [lowest, 4 + 2]
 
 
 def test_idle_time_is_free_and_slopes_are_not_idle() -> None:
