@@ -23,7 +23,6 @@ from isa_spec.trains import latency_trains
 from neuroproc.host import sent_trains
 
 TEMPORAL = load_profile("np16-temporal")
-ENGINE = "reference"
 SEEDS = range(200)
 BLOCK = 20
 
@@ -41,7 +40,7 @@ def random_sloped_case(seed, n_frames):
 
 def check(seed):
     network, spec, plan, frames = random_sloped_case(seed, n_frames=5)
-    image = check_fold(network, spec, plan, frames, f"seed {seed}", engine=ENGINE)
+    image = check_fold(network, spec, plan, frames, f"seed {seed}")
     schedule = make_schedule(network, spec, plan)
     assert schedule.slopes
     assert image.options["clearing"] == "clear"
@@ -84,15 +83,16 @@ def test_random_cases_reach_the_corners():
 
 
 @pytest.mark.oracle
+@pytest.mark.parametrize("engine", ["reference", "event", "batch"])
 @pytest.mark.parametrize("unroll", legal_unrolls(6, 6)[::3])
-def test_latches_and_slopes_say_the_same(unroll):
+def test_latches_and_slopes_say_the_same(unroll, engine):
     """In every layer, and so in every class; with slopes for far fewer spikes."""
-    network, frames = classifier(by="first", ties="next"), frames_of(8)
+    network, frames = classifier(by="first", ties="next"), frames_of(8 if engine == "reference" else 200)
     images = [compile_network(network, spec, FoldPlan(unroll)) for spec in (DEEP, TEMPORAL)]
-    latched, sloped = (neuroproc.classify(image, frames, engine=ENGINE) for image in images)
+    latched, sloped = (neuroproc.classify(image, frames, engine=engine, threads=2) for image in images)
     values = evaluate(network, frames)
     for image, found in zip(images, (latched, sloped), strict=True):
-        assert neuroproc.verify(network, image, frames, engine=ENGINE).exact
+        assert neuroproc.verify(network, image, frames[:30], engine=engine).exact
         assert np.array_equal(found.predictions, classes(network, values))
         assert np.array_equal(found.outputs, values["fc"].sum(axis=1))
     assert images[0].interval == images[1].interval
@@ -132,7 +132,7 @@ def test_the_host_tells_each_value_once():
 def test_what_is_left_out_would_be_seen():
     network, frames = classifier(), frames_of(8)
     image = compile_network(network, TEMPORAL, FoldPlan((2, 2)))
-    assert neuroproc.verify(network, image, frames, engine=ENGINE).exact
+    assert neuroproc.verify(network, image, frames).exact
     kept = (image.kind != CLEAR).nonzero()[0]
     starts = np.concatenate([[0], np.cumsum(np.bincount(image.source()[kept], minlength=image.n_neurons))])
     for spoiled in (
@@ -147,7 +147,7 @@ def test_what_is_left_out_would_be_seen():
             kind=image.kind[kept],
         ),
     ):
-        assert not neuroproc.verify(network, spoiled, frames, engine=ENGINE).exact
+        assert not neuroproc.verify(network, spoiled, frames).exact
 
 
 @pytest.mark.metamorphic
@@ -155,8 +155,8 @@ def test_what_is_left_out_would_be_seen():
 def test_back_to_back_equals_each_frame_alone(seed):
     network, spec, plan, frames = random_sloped_case(seed, n_frames=4)
     image = compile_network(network, spec, plan)
-    together = neuroproc.classify(image, frames, engine=ENGINE).outputs
-    alone = [neuroproc.classify(image, frames[n : n + 1], engine=ENGINE).outputs for n in range(len(frames))]
+    together = neuroproc.classify(image, frames).outputs
+    alone = [neuroproc.classify(image, frames[n : n + 1]).outputs for n in range(len(frames))]
     assert np.array_equal(together, np.concatenate(alone))
 
 
@@ -165,8 +165,8 @@ def test_a_maximum_may_answer():
     network = classifier()
     network = replace(network, layers=network.layers[:2], decode={"kind": "spikes"})
     frames = frames_of(10)
-    image = check_fold(network, TEMPORAL, FoldPlan((3, 3)), frames, "pool", engine=ENGINE)
-    found = neuroproc.classify(image, frames, engine=ENGINE)
+    image = check_fold(network, TEMPORAL, FoldPlan((3, 3)), frames, "pool")
+    found = neuroproc.classify(image, frames)
     expected = evaluate(network, frames)["pool"]
     assert np.array_equal(found.outputs, expected.sum(axis=1))
     assert expected.sum(axis=1).max() > 1
@@ -186,7 +186,7 @@ def test_the_explorer_knows_slopes():
 @pytest.mark.parametrize("clearing", ["floor", "force"])
 def test_who_clears_otherwise_has_latches(clearing):
     network, plan = classifier(), FoldPlan((3, 3), clearing=clearing)
-    image = check_fold(network, TEMPORAL, plan, frames_of(6), clearing, engine=ENGINE)
+    image = check_fold(network, TEMPORAL, plan, frames_of(6), clearing)
     plain = compile_network(network, DEEP, plan)
     assert (image.n_neurons, image.n_synapses) == (plain.n_neurons, plain.n_synapses)
     assert not image.once.any()
@@ -207,4 +207,4 @@ def test_no_slope_tells_the_trains_of_units_that_answer():
     network = replace(network, layers=(conv, aside, Flatten("flat", ("conv",))), decode={"kind": "spikes"})
     with pytest.raises(ScheduleError, match="layer 'aside' reads 'conv', whose units answer and so may fire more than"):
         make_schedule(network, TEMPORAL, FoldPlan((6, 6)))
-    check_fold(network, TEMPORAL, FoldPlan((6, 6), clearing="floor"), frames_of(4), "latches", engine=ENGINE)
+    check_fold(network, TEMPORAL, FoldPlan((6, 6), clearing="floor"), frames_of(4), "latches")
