@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+MNIST = ROOT.parent / "shared" / "data" / "mnist"
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 _FENCE = re.compile(r"^```(\w*) ?(.*)$")
@@ -42,6 +43,13 @@ class Example:
     code: str
     first: int
     last: int
+
+
+def table_of(lines):
+    """Rows of a Markdown table as dictionaries by the head's words."""
+    cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if line.startswith("|")]
+    head, _, *rows = cells
+    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def examples_of(lines):

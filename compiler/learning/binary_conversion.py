@@ -60,8 +60,8 @@ class BinaryConversion:
 
     weights: str = "binary"
     bits: int = 8
-    steps: int = 40
-    percentile: float = 99.7
+    steps: int = 24
+    percentile: float = 99.0
     reset: str = "subtract"
     floor: int | None = -32767
     threshold_max: int = 65535

@@ -159,7 +159,12 @@ def _configure_single_spike(method: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Train, write, and say how good it is."""
-    check_path(args.output)
+    arrays = check_path(args.output).with_suffix(".npz")
+    if args.checkpoint is not None and args.checkpoint.resolve() == arrays.resolve():
+        raise FormatError(
+            f"{args.checkpoint}: the checkpoint would be overwritten by the arrays of {args.output}, which go to "
+            f"{arrays.name}; allowed: another name for one of them"
+        )
     layout = find_layout(args.data)
     examples, test = (_read(args.data, layout, part) for part in ("train", "test"))
     assert examples is not None  # or there would be no layout

@@ -101,6 +101,13 @@ def test_nothing_is_trained_for_a_file_that_cannot_be_written(data, tmp_path, ca
 
 
 @pytest.mark.error
+def test_a_checkpoint_is_not_overwritten_by_the_network(data, tmp_path, capsys):
+    result = train(capsys, "rate", data, tmp_path / "net.json", "--checkpoint", tmp_path / "net.npz")
+    refused(result, "net.npz", "checkpoint", "another name")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.error
 @pytest.mark.parametrize(
     ("method", "options", "words"),
     [

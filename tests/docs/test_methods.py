@@ -6,19 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from docs_examples import ROOT
+from docs_examples import MNIST, ROOT, table_of
 
 pytestmark = pytest.mark.docs
 
-MNIST = ROOT.parent / "shared" / "data" / "mnist"
 PROGRAM = ROOT / "benchmarks" / "methods.py"
-
-
-def table_of(lines):
-    """Rows of a Markdown table as dictionaries by the head's words."""
-    cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if line.startswith("|")]
-    head, _, *rows = cells
-    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def tables_on_the_page():
