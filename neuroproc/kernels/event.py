@@ -8,8 +8,8 @@ import numpy as np
 
 from isa_spec.image import ProcessorImage
 from isa_spec.kinds import CLEAR
+from neuroproc.kernels.arrivals import FAR_AWAY
 from neuroproc.kernels.compiled import kernel
-from neuroproc.kernels.cycle import FAR_AWAY
 from neuroproc.kernels.memory import N_NUMBERS, Arrays, Number, note_addresses, zeros
 from neuroproc.kernels.prepare import MAX_SLOTS, prepare
 from neuroproc.kernels.vectors import BLOCK
