@@ -1,4 +1,4 @@
-"""The program that measures pools: rules by hand, simulations that agree with the networks, and its tables."""
+"""The programs that measure pools and signs: rules by hand, simulations that agree with the networks, their tables."""
 
 import importlib.util
 import sys
@@ -84,6 +84,16 @@ def test_errors_of_rates(monkeypatch, capsys):
     status, out, err = run(pooling, monkeypatch, capsys, "errors", "--data", MNIST, "--limit", 2)
     assert (status, err) == (0, "")
     assert [row["rule"] for row in table_of(out.splitlines())] == [rule.words for rule in pooling.RULES]
+
+
+def test_bits_of_memory(monkeypatch, capsys):
+    """Kernels are counted as they were trained, not as wide as they are written."""
+    status, out, err = run(program("binary", monkeypatch), monkeypatch, capsys, "memory")
+    assert (status, err) == (0, "")
+    signs, full = table_of(out.splitlines())
+    assert signs["parameters"] == full["parameters"]
+    assert int(signs["of them signs"].replace(",", "")) > 0.9 * int(signs["parameters"].replace(",", ""))
+    assert (full["of them signs"], signs["largest inner weight"]) == ("0", "4")
 
 
 @pytest.mark.error
