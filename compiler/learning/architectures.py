@@ -12,7 +12,7 @@ ARCHITECTURES: Mapping[str, str] = {
     "lenet": "32C5-P2-64C5-P2-128-100",
     "lenet-small": "12C5-P2-20C5-P2-40",
     "lenet-rate": "12C5-P2-64C5-P2-10",
-    "lenet-single-spike": "16C5-P2-32C5-P2-10",
+    "lenet-single-spike": "16C5-P2-64C5-P2-10",
     "vgg-small": "12C3-24C3-P2-32C3-48C3-P2-64C3-P2-128-10",
     "digits": "8C3p1-P2-16C3p1-P2-64-40",
 }

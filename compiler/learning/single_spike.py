@@ -1,8 +1,8 @@
 """Single spikes: a unit fires once or never in a frame, and when it does is what it says.
 
-Units learn by the errors of their spike times (`compiler.learning.spike_times`); Adam turns what they say into steps.
-Weights are floats at first, and integers from a given epoch on: of several bits, or signs only, where the weights
-that learn stay floats between -1 and 1.
+Units learn by the errors of their spike times (`compiler.learning.spike_times`); Adam turns what they say into steps,
+and what is written is the running mean of the weights. These are floats at first, and integers from a given epoch on:
+of several bits, or signs only, where the weights that learn stay floats between -1 and 1.
 
 Source: Mirsadeghi et al. 2021, "Spike time displacement based error backpropagation in convolutional spiking neural
 networks"
@@ -45,8 +45,10 @@ ACTIVE, ANSWERING = 0.4, 0.6
 EXCESS = 1.5
 """Mean of the first weights of the last layer, in standard deviations of what they bring: so the answers' potentials
 rise, and cross their thresholds one after the other."""
-THRESHOLDS = (-6.0, 10.0)
-"""Logarithms between which the first thresholds are."""
+MEMORY = 0.999
+"""Of the running mean of the weights, once so many batches were seen: the weights themselves jump too much."""
+THRESHOLDS = (-9.0, 7.0)
+"""Logarithms between which the first thresholds are, for each step of a frame."""
 
 
 class SpikeState(NamedTuple):
@@ -54,17 +56,17 @@ class SpikeState(NamedTuple):
 
     Parameters
     ----------
+    moving : list of Unit
+        What learns. ``beta`` is the logarithm of the threshold's part for each step of a frame.
     units : list of Unit
-        ``beta`` is the logarithm of the threshold.
-    scales : list of float32[O]
-        What one step of the integer weights is worth; 0 as long as weights are floats.
+        Their mean over the last batches: what is written.
     optimiser : tree
     floats : list of Unit
-        As they were just before weights became integers.
+        The mean just before weights became integers.
     """
 
+    moving: list[Unit]
     units: list[Unit]
-    scales: list[jax.Array]
     optimiser: Any
     floats: list[Unit]
 
@@ -117,29 +119,28 @@ class SingleSpike:
                 weight += EXCESS / np.sqrt(ACTIVE * np.prod(shape[:3]))
             weight *= np.sqrt(2 / np.prod(shape[:3]))
             units.append(Unit(jnp.asarray(weight, jnp.float32), jnp.zeros(shape[3], jnp.float32)))
-        zeros = [jnp.zeros_like(unit.beta) for unit in units]
-        return SpikeState(units, zeros, optax.adam(1.0).init(units), units)
+        return SpikeState(units, units, optax.adam(1.0).init(units), units)
 
     def before_epoch(self, state: SpikeState, epoch: int, train: Examples) -> SpikeState:
         """State in which the epoch begins: the first thresholds are chosen, or weights become integers."""
-        if epoch == 0 and not any(np.asarray(unit.beta).any() for unit in state.units):
-            state = state._replace(units=self._first_thresholds(state.units, train.frames[:CALIBRATION]))
+        if epoch == 0:
+            units = state.units
+            if not any(np.asarray(unit.beta).any() for unit in units):
+                units = self._first_thresholds(units, train.frames[:CALIBRATION])
+            state = state._replace(moving=units, units=units)
         if epoch != self.integers_from:
             return state
-        if self.bits == 1:
-            units = [_around_signs(unit) for unit in state.units]
-            scales = [jnp.ones_like(unit.beta) for unit in units]
-            return SpikeState(units, scales, optax.adam(1.0).init(units), state.units)
-        peaks = (jnp.abs(unit.weight).max(axis=(0, 1, 2)) for unit in state.units)
-        scales = [jnp.maximum(peak, SMALLEST) / largest(self.bits) for peak in peaks]
-        return state._replace(scales=scales, floats=state.units)
+        if self.bits > 1:
+            return state._replace(floats=state.units)
+        signs = [_around_signs(unit) for unit in state.units]
+        return SpikeState(signs, signs, optax.adam(1.0).init(signs), state.units)
 
     def step(
         self, state: SpikeState, epoch: int, fraction: float, key: jax.Array, x: jax.Array, labels: np.ndarray
     ) -> tuple[SpikeState, jax.Array]:
         """State after one batch, and the batch's loss."""
         integers = epoch >= self.integers_from
-        layers, floor = self.layers(state, integers)
+        layers, floor = self.layers(state.moving, integers)
         times = heard_times(x, self.steps, self.highest)
 
         def learn(part: slice) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
@@ -151,14 +152,14 @@ class SingleSpike:
         parts = [slice(first, first + size) for first in range(0, len(times), size)]
         losses, growths, falls = zip(*_parallel(learn, parts), strict=True)
         gradient = []
-        for i, (layer, scale) in enumerate(zip(layers, state.scales, strict=True)):
-            unit = np.asarray(scale) if integers else np.float32(1)
-            growth = sum(part[i] for part in growths) / (unit * len(times))
+        for i, (layer, worth) in enumerate(zip(layers, self._worth(state.moving, integers), strict=True)):
+            growth = sum(part[i] for part in growths) / (worth * len(times))
             fall = sum(part[i] for part in falls) * layer.threshold / len(times)
             gradient.append(Unit(-growth, fall))
         rate = jnp.float32(self.course.rate * decay((epoch + fraction) / self.course.epochs))
-        units, optimiser = _moved(state.units, state.optimiser, gradient, rate, signs=integers and self.bits == 1)
-        return state._replace(units=units, optimiser=optimiser), jnp.float32(sum(losses) / len(times))
+        signs = integers and self.bits == 1
+        moving, units, optimiser = _moved(state.moving, state.units, state.optimiser, gradient, rate, signs=signs)
+        return SpikeState(moving, units, optimiser, state.floats), jnp.float32(sum(losses) / len(times))
 
     def after_epoch(self, state: SpikeState, epoch: int, loss: float) -> SpikeState:
         """Nothing changes."""
@@ -166,7 +167,7 @@ class SingleSpike:
 
     def held_accuracy(self, state: SpikeState, epoch: int, held: Examples) -> float:
         """Accuracy, with integer weights as soon as there are any."""
-        found = self._classes(*self.layers(state, epoch >= self.integers_from), held.frames)
+        found = self._classes(*self.layers(state.units, epoch >= self.integers_from), held.frames)
         return float((found == held.labels).mean())
 
     def note(self, state: SpikeState, epoch: int) -> str:
@@ -185,7 +186,7 @@ class SingleSpike:
         state : SpikeState
         frames : uint8[n_frames, C, H, W]
         """
-        return self._classes(*self.layers(state._replace(units=state.floats), False), frames)
+        return self._classes(*self.layers(state.floats, False), frames)
 
     def classes_of(self, state: SpikeState, frames: np.ndarray) -> np.ndarray:
         """Classes with integer weights: int64[n_frames].
@@ -195,29 +196,33 @@ class SingleSpike:
         state : SpikeState
         frames : uint8[n_frames, C, H, W]
         """
-        return self._classes(*self.layers(state, True), frames)
+        return self._classes(*self.layers(state.units, True), frames)
 
-    def layers(self, state: SpikeState, integers: bool) -> tuple[list[Layer], float]:
+    def layers(self, units: Sequence[Unit], integers: bool) -> tuple[list[Layer], float]:
         """Numbers of all layers, and the floor that holds for them.
 
         Parameters
         ----------
-        state : SpikeState
+        units : sequence of Unit
         integers : bool
             Weights and thresholds as they are written, in floats that hold them exactly.
         """
         layers = []
-        for unit, scale in zip(state.units, state.scales, strict=True):
-            weight, threshold = np.asarray(unit.weight), np.exp(np.asarray(unit.beta))
+        for unit, worth in zip(units, self._worth(units, integers), strict=True):
+            weight, threshold = np.asarray(unit.weight), self.steps * np.exp(np.asarray(unit.beta))
             if integers:
-                worth = np.asarray(scale)
-                most = largest(self.bits) if self.bits > 1 else 1
-                rounded = np.clip(np.rint(weight / worth), -most, most)
-                weight = np.where(weight < 0, -1, 1) if self.bits == 1 else rounded
+                weight = np.where(weight < 0, -1, 1) if self.bits == 1 else np.rint(weight / worth)
                 # An integer potential reaches a threshold where it reaches the next integer.
                 threshold = np.maximum(np.ceil(threshold / worth), 1)
             layers.append(Layer(weight.astype(np.float32), threshold.astype(np.float32)))
         return layers, NO_FLOOR if self.floor is None or not integers else float(self.floor)
+
+    def _worth(self, units: Sequence[Unit], integers: bool) -> list[np.ndarray]:
+        """What one step of each filter's weights is worth: the largest of them is the largest that its bits can say."""
+        if not integers or self.bits == 1:
+            return [np.ones(len(unit.beta), np.float32) for unit in units]
+        peaks = (np.abs(np.asarray(unit.weight)).max(axis=(0, 1, 2)) for unit in units)
+        return [np.maximum(peak, SMALLEST) / largest(self.bits) for peak in peaks]
 
     def _classes(self, layers: list[Layer], floor: float, frames: np.ndarray) -> np.ndarray:
         def classes(some: np.ndarray) -> np.ndarray:
@@ -237,7 +242,7 @@ class SingleSpike:
             wanted = ACTIVE if i < len(units) - 1 else ANSWERING
 
             def fired(log: float, block: Any = block, unit: Unit = unit, times: np.ndarray = times) -> np.ndarray:
-                threshold = np.full(len(unit.beta), np.exp(log), np.float32)
+                threshold = np.full(len(unit.beta), self.steps * np.exp(log), np.float32)
                 return hear(block, Layer(np.asarray(unit.weight), threshold), times, self.steps, NO_FLOOR).fired
 
             low, high = THRESHOLDS
@@ -265,7 +270,7 @@ def to_single_spike_network(method: SingleSpike, state: SpikeState, name: str) -
     NetworkError
         As `LayeredNetwork`.
     """
-    layers, _ = method.layers(state, True)
+    layers, _ = method.layers(state.units, True)
     weights = [output_first(layer.weight).astype(np.int64) for layer in layers]
     thresholds = [layer.threshold.astype(np.int64) for layer in layers]
     blocks = layers_of(method.architecture, weights, thresholds, "maxpool2d", None)
@@ -282,12 +287,15 @@ def _around_signs(unit: Unit) -> Unit:
 
 @partial(jax.jit, static_argnames="signs")
 def _moved(
-    units: list[Unit], optimiser: Any, gradient: list[Unit], rate: jax.Array, *, signs: bool
-) -> tuple[list[Unit], Any]:
+    units: list[Unit], mean: list[Unit], optimiser: Any, gradient: list[Unit], rate: jax.Array, *, signs: bool
+) -> tuple[list[Unit], list[Unit], Any]:
     change, optimiser = optax.adam(1.0).update(gradient, optimiser)
     moved = optax.apply_updates(units, jax.tree.map(lambda part: rate * part, change))
     # Beyond 1 a weight would take long to change its sign again.
-    return [Unit(jnp.clip(unit.weight, -1, 1), unit.beta) if signs else unit for unit in moved], optimiser
+    moved = [Unit(jnp.clip(unit.weight, -1, 1), unit.beta) if signs else unit for unit in moved]
+    # A mean over the last tenth of the batches, until there are enough of them.
+    kept = jnp.minimum(MEMORY, 1 - 10 / (optimiser[0].count + 10.0))
+    return moved, jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, mean, moved), optimiser
 
 
 def _parallel(work: Any, parts: list[Any]) -> list[Any]:

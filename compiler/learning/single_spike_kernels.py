@@ -23,6 +23,7 @@ def first_spikes(
     pool: int,
     out: np.ndarray,
     place: np.ndarray,
+    slope: np.ndarray,
 ) -> None:
     """Write the first spike of every unit, the earliest of each pooling window.
 
@@ -42,6 +43,8 @@ def first_spikes(
         ``steps``: silent.
     place : int32[B, H_out, W_out, O]
         Which unit of the window was the first one, row by row.
+    slope : float32[B, H_out, W_out, O], potential units per step
+        Its potential's rise in that step; 0: silent.
     """
     n_frames, _, width, channels = times.shape
     k_h, _, taps = weight.shape
@@ -58,6 +61,7 @@ def first_spikes(
                 for o in range(n_out):
                     out[f, y, x, o] = steps
                     place[f, y, x, o] = 0
+                    slope[f, y, x, o] = 0
             for i in range(pool):
                 begin = steps
                 for k in range(k_h):
@@ -96,6 +100,7 @@ def first_spikes(
                             if t < out[f, y, x, o]:
                                 out[f, y, x, o] = t
                                 place[f, y, x, o] = i * pool + j
+                                slope[f, y, x, o] = drive[t, q]
                 for t in range(begin, steps):
                     for q in range(n_line):
                         drive[t, q] = 0

@@ -2,11 +2,11 @@
 
 A value that is first heard in step t brings its weight in every step from then on, so a potential is a sum of ramps,
 ``V(t) = sum of w * (t - t_i + 1)+``, and a unit fires when it first reaches its threshold. An error says how much
-earlier a spike should have come. Potentials are taken to rise by one and the same slope wherever they cross their
-threshold; then an error says the same of the potential, and a weight answers for it by what its synapse had brought.
+earlier a spike should have come. Divided by the slope with which the potential crosses the threshold it says how much
+higher that should have been; a weight answers for it by what its synapse had brought till then, and what was heard by
+its weight, if it was heard in time. Each layer learns from the errors of its own times.
 
-Source: Mirsadeghi et al. 2021, STiDi-BP; the time of what was heard is displaced, its weights learn by the rule of the
-layer's own
+Source: Mirsadeghi et al. 2021, STiDi-BP, but for the slope: there it is one and the same constant
 """
 
 from __future__ import annotations
@@ -19,8 +19,14 @@ import numpy as np
 from compiler.learning.architectures import Architecture, Block
 from compiler.learning.single_spike_kernels import answer, assign_errors, first_spikes
 
-PULL = 0.02
+PULL = 0.01
 """Error of the label's unit for each step that it is off the middle of the frame."""
+RARE = 0.05
+"""Part of the spikes below which a channel's silent units are woken, the more the fewer there are: where others miss
+them. Without, channels fall silent for good; with all woken alike, in the end all fire, for nobody puts to sleep what
+does not fire."""
+DELAY = 4.0
+"""Frames that a potential takes at most to rise by its threshold: a flatter slope counts as this one."""
 SMALL = 1e-6
 """Slope below which a potential is taken not to rise."""
 
@@ -33,11 +39,15 @@ class Layer(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What a layer heard, int32[B, H, W, I], and when it fired and who of each pooling window, int32[B, H', W', O]."""
+    """What a layer heard, int32[B, H, W, I], and of each pooling window who fired first, and when, int32[B, H', W', O].
+
+    ``slope``, float32[B, H', W', O]: how much the potential rose in that step; 0: silent.
+    """
 
     times: np.ndarray
     fired: np.ndarray
     place: np.ndarray
+    slope: np.ndarray
 
 
 class Answers(NamedTuple):
@@ -97,7 +107,7 @@ def run(
     flat = times.reshape(n_frames, -1)
     answer(flat, weight, _copied(layers[-1].threshold), np.float32(floor), steps, trains, potential, slope, over)
     fired = np.where(trains.any(axis=1), trains.argmax(axis=1), steps).astype(np.int32)[:, None, None]
-    heard.append(Heard(times, fired, np.zeros_like(fired)))
+    heard.append(Heard(times, fired, np.zeros_like(fired), slope[:, None, None]))
     time = fired[:, 0, 0] - np.minimum(over / np.maximum(slope, SMALL), 1)
     return heard, Answers(trains, potential, time.astype(np.float32))
 
@@ -117,10 +127,11 @@ def hear(block: Block, layer: Layer, times: np.ndarray, steps: int, floor: float
     before_pool = [side - reach + 1 for side, reach in zip(times.shape[1:3], (k_h, k_w), strict=True)]
     shape = (len(times), *(side // block.pool for side in before_pool), n_out)
     fired, place = (np.empty(shape, np.int32) for _ in range(2))
+    slope = np.empty(shape, np.float32)
     lines = _copied(layer.weight[:, ::-1].transpose(0, 2, 1, 3)).reshape(k_h, n_in, k_w * n_out)
     level = np.tile(_copied(layer.threshold), before_pool[1])
-    first_spikes(times, lines, level, np.float32(floor), steps, block.pool, fired, place)
-    return Heard(times, fired, place)
+    first_spikes(times, lines, level, np.float32(floor), steps, block.pool, fired, place, slope)
+    return Heard(times, fired, place, slope)
 
 
 def corrections(
@@ -143,12 +154,14 @@ def corrections(
     growth, fall = [], []
     later = error[:, None, None]
     for i in reversed(range(len(layers))):
-        weight, (times, fired, place) = layers[i].weight, heard[i]
+        weight, (times, fired, place, slope) = layers[i].weight, heard[i]
         k_h, k_w, n_in, n_out = weight.shape
-        # What is silent cannot be later. In between it stays silent, too: woken by all who miss it and put to sleep by
-        # nobody, all units would fire in the end.
-        idle = (fired >= steps) & ((later < 0) | (i < len(layers) - 1))
-        later = np.where(idle, np.float32(0), later)
+        silent = fired >= steps
+        wake = np.ones(n_out) if i == len(layers) - 1 else np.maximum(1 - (~silent).mean(axis=(0, 1, 2)) / RARE, 0)
+        # What is silent cannot be later still.
+        later = np.where(silent, np.maximum(later, 0) * wake, later)
+        usual = layers[i].threshold / steps
+        later = (later / np.where(silent, usual, np.maximum(slope, usual / DELAY))).astype(np.float32)
         change = np.zeros((n_out, k_h, k_w * n_in), np.float32)
         before: np.ndarray = np.zeros(times.shape if i else (0, 0, 0, 0), np.float32)
         last_first = _copied(weight.transpose(3, 0, 1, 2)).reshape(change.shape)

@@ -33,7 +33,7 @@ FLOATS, BLUNT, SETTLED = 0.2, 0.3, 0.7
 """Parts of the epochs: with float weights, before any sharpening, until the straight-through moments settle."""
 UNROUNDED, FEW = 0.6, 64
 """Of single spikes: part of the epochs with float weights, and frames in a batch, which learn better by small steps."""
-STEPS = 16
+STEPS = 32
 """Of a frame of single spikes, unless asked for."""
 STATISTICS = 2000
 """Training frames whose activations scales are taken from."""
@@ -258,7 +258,7 @@ def train_single_spike(
     floor : int, optional
         Least potential of a neuron; None: there is none.
     start : Path, optional
-        Checkpoint of a training of the same network whose weights this one starts from, as integers at once.
+        Checkpoint of a training of the same network whose weights this one starts from; of signs, as such at once.
 
     Raises
     ------
@@ -277,7 +277,7 @@ def train_single_spike(
     _require_unit_per_class(architecture, examples)
     highest = max(1, int(examples.frames.max()))
     check_encoding({"kind": "latency", "steps": steps, "levels": highest}, "train")
-    from_epoch = min(round(UNROUNDED * course.epochs), course.epochs - 1) if start is None else 0
+    from_epoch = min(round(UNROUNDED * course.epochs), course.epochs - 1) if start is None or bits > 1 else 0
     train, held = hold_out(examples, course.held, course.seed)
     method = SingleSpike(architecture, course, bits, steps, highest, floor, from_epoch)
     first = method.begin()

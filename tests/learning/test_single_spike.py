@@ -11,7 +11,7 @@ from compiler.learning.data import hold_out
 from compiler.learning.integer_run import answers
 from compiler.learning.loop import fit
 from compiler.learning.single_spike import SingleSpike, to_single_spike_network
-from compiler.learning.spike_times import PULL, Answers, Layer, corrections, heard_times, judge, run
+from compiler.learning.spike_times import DELAY, PULL, RARE, Answers, Layer, corrections, heard_times, judge, run
 from compiler.learning.train import train_single_spike
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.trains import latency_trains
@@ -36,9 +36,12 @@ def case(seed, integers):
     return architecture, layers, heard_times(rng.integers(0, 10, (6, 8, 7, 2)), STEPS, 9)
 
 
-def ramps(weight, times, t):
-    """Potentials in a step that the weights bring, without floor: of any leading shape."""
-    return (weight * np.maximum(t - times + 1, 0)[..., None]).sum(axis=-2)
+def windows(values, size):
+    """Values of each pooling window on a new last axis."""
+    n_frames, rows, columns, n_out = values.shape
+    kept = values[:, : rows // size * size, : columns // size * size]
+    parts = kept.reshape(n_frames, rows // size, size, columns // size, size, n_out)
+    return parts.transpose(0, 1, 3, 5, 2, 4).reshape(*parts.shape[:2], columns // size, n_out, size * size)
 
 
 def slow_run(architecture, layers, times, floor):
@@ -50,6 +53,7 @@ def slow_run(architecture, layers, times, floor):
         k_h, k_w, _, n_out = layer.weight.shape
         rows, columns = times.shape[1] - k_h + 1, times.shape[2] - k_w + 1
         fired = np.full((len(times), rows, columns, n_out), STEPS)
+        slope = np.zeros(fired.shape)
         trains = np.zeros((len(times), STEPS, n_out), int)
         left, between = np.zeros((len(times), n_out)), np.full((len(times), n_out), float(STEPS))
         for f, y, x, o in np.ndindex(*fired.shape):
@@ -60,20 +64,18 @@ def slow_run(architecture, layers, times, floor):
                 if v < layer.threshold[o]:
                     continue
                 if fired[f, y, x, o] == STEPS:
-                    fired[f, y, x, o] = t
+                    fired[f, y, x, o], slope[f, y, x, o] = t, rise
                     between[f, o] = t - min((v - layer.threshold[o]) / rise, 1)
                 trains[f, t, o] = 1
                 v = 0.0
             left[f, o] = v
         if block is architecture.blocks[-1]:
-            heard.append((times, fired, np.zeros_like(fired)))
+            heard.append((times, fired, np.zeros_like(fired), slope))
             return heard, Answers(trains, left, between)
-        size = block.pool
-        kept = (rows // size, columns // size)
-        parts = fired[:, : kept[0] * size, : kept[1] * size].reshape(len(times), kept[0], size, kept[1], size, n_out)
-        windows = parts.transpose(0, 1, 3, 5, 2, 4).reshape(len(times), *kept, n_out, size * size)
-        heard.append((times, windows.min(axis=-1), windows.argmin(axis=-1)))
-        times = windows.min(axis=-1)
+        fired, slope = (windows(values, block.pool) for values in (fired, slope))
+        place = fired.argmin(axis=-1)
+        heard.append((times, fired.min(axis=-1), place, np.take_along_axis(slope, place[..., None], axis=-1)[..., 0]))
+        times = fired.min(axis=-1)
     raise AssertionError
 
 
@@ -86,10 +88,11 @@ def test_fast_times_are_slow_ones(seed, floor):
         architecture, layers, times = case(seed, integers)
         heard, found = run(architecture, layers, times, STEPS, floor)
         slow, wanted = slow_run(architecture, layers, times, floor)
-        for fast, (before, fired, place) in zip(heard, slow, strict=True):
+        for fast, (before, fired, place, slope) in zip(heard, slow, strict=True):
             assert np.array_equal(fast.times, before)
             assert np.array_equal(fast.fired, fired)
             assert np.array_equal(fast.place[fired < STEPS], place[fired < STEPS])
+            np.testing.assert_allclose(fast.slope, slope, atol=1e-4)
             assert len(np.unique(fired)) > 1
         assert found.trains.sum(axis=1).max() > 1, "nobody fires twice"
         assert np.array_equal(found.trains, wanted.trains)
@@ -109,13 +112,17 @@ def test_corrections_are_the_rule_written_out(seed):
     growth, fall = corrections(architecture, layers, heard, error, STEPS)
     later = error[:, None, None].astype(np.float64)
     for i in reversed(range(len(layers))):
-        weight, (before, fired, place), size = layers[i].weight, heard[i], architecture.blocks[i].pool
+        weight, (before, fired, place, slope), size = layers[i].weight, heard[i], architecture.blocks[i].pool
         grown, fell = np.zeros(weight.shape), np.zeros(weight.shape[3])
         earlier = np.zeros(before.shape)
         for f, y, x, o in np.ndindex(*fired.shape):
             t, e = fired[f, y, x, o], later[f, y, x, o]
-            if t == STEPS and (i < len(layers) - 1 or e < 0):
-                continue
+            if t == STEPS:
+                rarely = max(0, 1 - (fired[..., o] < STEPS).mean() / RARE)
+                e = max(e, 0) * (rarely if i < len(layers) - 1 else 1)
+            # By how many steps a potential unit moves the spike.
+            flattest = layers[i].threshold[o] / STEPS
+            e /= flattest if t == STEPS else max(slope[f, y, x, o], flattest / DELAY)
             top, left = y * size + place[f, y, x, o] // size, x * size + place[f, y, x, o] % size
             fell[o] += e
             for k, j, c in np.ndindex(*weight.shape[:3]):
@@ -187,7 +194,7 @@ def test_the_written_network_decides_as_the_trained_one(trained):
     network, frames = to_single_spike_network(method, state, "n"), digits().frames
     assert (network.floor, network.latched, network.steps) == (-200, True, 9)
     values = evaluate(network, frames)
-    layers, floor = method.layers(state, True)
+    layers, floor = method.layers(state.units, True)
     _, own = run(method.architecture, layers, heard_times(frames.transpose(0, 2, 3, 1), 9, 16), 9, floor)
     trains, potentials = answers(network, frames)
     last = values[network.layers[-1].name].reshape(len(frames), 9, -1)
