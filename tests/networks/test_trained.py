@@ -57,11 +57,15 @@ def test_the_record_is_of_this_network(record):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("unroll", FOLDS, ids=str)
-@pytest.mark.parametrize("record", [record for record in RECORDS if name_of(record) in (*BARS, "rate5")], ids=name_of)
+@pytest.mark.parametrize(
+    "record",
+    [record for record in RECORDS if name_of(record) in (*BARS, "rate5") or record.parent.name == "single_spike"],
+    ids=name_of,
+)
 def test_every_layer_is_exact_on_random_frames(record, unroll):
     network = network_of(record)
     if network.rate:  # long slots make long runs
-        network = replace(network, encoding={**network.encoding, "steps": 6})
+        network = replace(network, encoding={**network.encoding, "steps": 12 if network.latched else 6})
     frames = np.random.default_rng(1).integers(0, 256, (3, 1, 28, 28)) * (np.indices((28, 28)).sum(axis=0) % 3 > 0)
     assert neuroproc.verify(network, image_of(network, unroll), frames).exact
 
@@ -74,6 +78,15 @@ def test_they_are_as_good_as_they_have_to_be(name, mnist):
     found = neuroproc.classify(image_of(network_of(record), (28, 28)), frames, labels)
     assert found.accuracy == json.loads(record.read_text())["test_accuracy_integer"]
     assert found.accuracy >= BARS[name]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("name", "bar"), [("real", 0.99), ("binary", 0.985)])
+def test_single_spikes_are_as_good_as_their_records(name, bar, mnist):
+    path = ROOT / "examples" / "single_spike" / f"{name}.training.json"
+    found = neuroproc.classify(image_of(network_of(path), (28, 28)), *mnist)
+    assert found.accuracy == json.loads(path.read_text())["test_accuracy_integer"]
+    assert found.accuracy >= bar
 
 
 @pytest.mark.oracle
