@@ -6,8 +6,9 @@
 
 DIR holds the IDX files of MNIST. Networks are those of examples/, each with the record that `neuroproc train --json`
 printed when it was trained; what the float network reached is from there, everything else is run here. Classes on the
-processor are held against plain integer evaluation, frame by frame, and a difference is an error. `steps` converts the
-trained ReLU network anew for each row, for which it needs the extra `train`.
+processor are held against the fast run in integers, frame by frame, and a difference is an error; tests hold that run
+against plain evaluation. It needs the extra `train`, as does `steps`, which converts the trained ReLU network anew for
+each row.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import neuroproc
-from compiler.evaluate import classes, evaluate
 from compiler.learning.conversion import Conversion
 from compiler.learning.course import Course
 from compiler.learning.data import Examples
@@ -32,10 +32,8 @@ from neuroproc.cli.classify import positive
 from neuroproc.cli.show import progress
 
 ROOT = Path(__file__).resolve().parents[1]
-AT_ONCE = 100
-"""Frames that are evaluated in plain integers at once."""
-UNROLL = (28, 1)
-"""Fold of the table of methods: a column at once."""
+UNROLL, WINDOWS = (28, 1), (28, 4)
+"""Folds of the table of methods: a column at once; where a pool's window has to be together, as many as it takes."""
 FOLDS = ((28, 28), (28, 1), (1, 1))
 """Folds of the table of bits."""
 STEPS = (10, 15, 20, 30, 40, 60)
@@ -45,20 +43,32 @@ RATE = ROOT / "examples" / "rate"
 
 @dataclass(frozen=True)
 class Row:
-    """A trained network, and what its paper says of the same data."""
+    """A trained network, what its paper says of the same data, and the processor and fold that it is run on."""
 
     path: str
-    paper: str
+    paper: str = ""
+    profile: str = "np16"
+    unroll: tuple[int, int] = UNROLL
 
 
 METHODS = (
     Row("lenet/whetstone4.json", "99 and more, by its examples"),
-    Row("lenet/whetstone_small4.json", ""),
-    Row("lenet/polished4.json", ""),
-    Row("lenet/polished_small4.json", ""),
-    Row("lenet/straight_through4.json", ""),
+    Row("lenet/whetstone_small4.json"),
+    Row("lenet/polished4.json"),
+    Row("lenet/polished_small4.json"),
+    Row("lenet/straight_through4.json"),
     Row("rate/rate8.json", "99.14 (ReLU network, published weights)"),
     Row("rate/rate5.json", "99.14 (ReLU network, published weights)"),
+    Row("pooling/or.json"),
+    Row("pooling/membrane.json", "", "np16-pool", WINDOWS),
+    Row("pooling/membrane.json", "", "np16", WINDOWS),
+    Row("pooling/membrane_subtract.json", "", "np16-subtract-pool", WINDOWS),
+    Row("binary/full.json", "", "np16-subtract"),
+    Row("binary/binary.json", "", "np16-subtract"),
+    Row("single_spike/real.json", "99.2", "np16-deep"),
+    Row("single_spike/real.json", "99.2", "np16-temporal"),
+    Row("single_spike/binary.json", "98.6", "np16-deep"),
+    Row("single_spike/binary.json", "98.6", "np16-temporal"),
 )
 BITS = tuple(f"lenet/polished{bits}.json" for bits in (2, 3, 4, 8))
 """Networks of the table of bits."""
@@ -93,7 +103,7 @@ class Set:
 
 
 class Different(Exception):
-    """Classes on the processor that are not those of plain evaluation: never to be seen."""
+    """Classes on the processor that are not those of the run in integers: never to be seen."""
 
 
 def read_set(folder: Path, part: str, limit: int | None) -> Set:
@@ -115,27 +125,29 @@ def profile_for(network: neuroproc.LayeredNetwork) -> neuroproc.ProcessorSpec:
 
 
 def predicted(network: neuroproc.LayeredNetwork, frames: np.ndarray) -> np.ndarray:
-    """Classes by plain integer evaluation: int64[n_frames]."""
-    parts = []
-    for first in range(0, len(frames), AT_ONCE):
-        found = classes(network, evaluate(network, frames[first : first + AT_ONCE]))
-        assert found is not None  # all networks here have classes
-        parts.append(found)
-    return np.concatenate(parts)
+    """Classes by the fast run in integers: int64[n_frames]."""
+    from compiler.learning.integer_run import classes_of
+
+    return classes_of(network, frames)
 
 
 def on_processor(
-    network: neuroproc.LayeredNetwork, unroll: tuple[int, int], test: Set, right: np.ndarray | None, words: str
+    network: neuroproc.LayeredNetwork,
+    spec: neuroproc.ProcessorSpec,
+    unroll: tuple[int, int],
+    test: Set,
+    right: np.ndarray | None,
+    words: str,
 ) -> tuple[neuroproc.ProcessorImage, neuroproc.Classification]:
     """Image at a fold, and what it makes of the frames.
 
     Raises
     ------
     Different
-        If a class is not that of plain evaluation.
+        If a class is not that of the run in integers.
     """
     plan = neuroproc.FoldPlan(unroll, gate=unroll != tuple(network.input_shape[1:]))
-    image = neuroproc.compile_network(network, profile_for(network), plan)
+    image = neuroproc.compile_network(network, spec, plan)
     found = neuroproc.classify(image, test.frames, test.labels, progress=progress(words))
     if right is not None and not np.array_equal(found.predictions, right):
         raise Different(f"{words}: {int((found.predictions != right).sum())} of {len(right)} classes differ")
@@ -157,34 +169,37 @@ def percent(share: object) -> str:
 def method_lines(test: Set) -> Iterator[str]:
     """The table of methods."""
     yield (
-        "| method | network | parameters | bits | float | integer | processor | steps | neurons | synapses | spikes | "
-        "synaptic operations | paper |"
+        "| method | network | parameters | bits | float | integer | processor | profile | fold | steps | neurons | "
+        "synapses | spikes | synaptic operations | paper |"
     )
-    yield "|---|---|" + "---:|" * 10 + "---|"
+    yield "|---|---|" + "---:|" * 5 + "---|---|" + "---:|" * 5 + "---|"
     for row in METHODS:
         path = ROOT / "examples" / row.path
         network, record = neuroproc.load_network(path), record_of(path)
         right = predicted(network, test.frames)
-        image, found = on_processor(network, UNROLL, test, right, path.stem)
+        image, found = on_processor(
+            network, neuroproc.load_profile(row.profile), row.unroll, test, right, f"{path.stem} on {row.profile}"
+        )
         cells = (
             record["method"], f"`{row.path}`", f"{neuroproc.count(image)['parameters']:,}", record["bits"],
             percent(record["test_accuracy_float"]), percent(float((right == test.labels).mean())),
-            percent(found.accuracy), network.steps, f"{image.n_neurons:,}", f"{image.n_synapses:,}",
+            percent(found.accuracy), row.profile, "x".join(map(str, row.unroll)), network.steps,
+            f"{image.n_neurons:,}", f"{image.n_synapses:,}",
             f"{found.spikes // len(test.frames):,}", f"{found.synaptic_operations // len(test.frames):,}", row.paper,
         )  # fmt: skip
         yield f"| {' | '.join(map(str, cells))} |"
 
 
 def bit_lines(test: Set) -> Iterator[str]:
-    """The table of bits and folds; last, what plain evaluation says."""
+    """The table of bits and folds; last, what the run in integers says."""
     folds = [f"{rows}x{cols}" for rows, cols in FOLDS]
-    yield f"| bits | {' | '.join(folds)} | plain evaluation |\n|---|{'---:|' * (len(FOLDS) + 1)}"
+    yield f"| bits | {' | '.join(folds)} | in integers |\n|---|{'---:|' * (len(FOLDS) + 1)}"
     for name in BITS:
         path = ROOT / "examples" / name
         network = neuroproc.load_network(path)
         right = predicted(network, test.frames)
         runs = [
-            on_processor(network, unroll, test, right, f"{path.stem} {fold}")[1]
+            on_processor(network, neuroproc.load_profile("np16"), unroll, test, right, f"{path.stem} {fold}")[1]
             for unroll, fold in zip(FOLDS, folds, strict=True)
         ]
         cells = [percent(run.accuracy) for run in runs] + [percent(float((right == test.labels).mean()))]
@@ -208,7 +223,8 @@ def step_lines(test: Set, train: Set) -> Iterator[str]:
         cells = []
         for steps in STEPS:
             network = replace(trained.network, encoding={**trained.network.encoding, "steps": steps})
-            found = on_processor(network, (28, 28), test, None, f"{conditions.words}, {steps} steps")[1]
+            words = f"{conditions.words}, {steps} steps"
+            found = on_processor(network, profile_for(network), (28, 28), test, None, words)[1]
             cells.append(percent(found.accuracy))
         yield f"| {conditions.words} | {' | '.join(cells)} |"
     yield f"\nThe ReLU network itself: {percent(record['test_accuracy_float'])} of all test frames."
