@@ -61,14 +61,12 @@ METHODS = (
     Row("rate/rate5.json", "99.14 (ReLU network, published weights)"),
     Row("pooling/or.json"),
     Row("pooling/membrane.json", "", "np16-pool", WINDOWS),
-    Row("pooling/membrane.json", "", "np16", WINDOWS),
     Row("pooling/membrane_subtract.json", "", "np16-subtract-pool", WINDOWS),
     Row("binary/full.json", "", "np16-subtract"),
     Row("binary/binary.json", "", "np16-subtract"),
     Row("single_spike/real.json", "99.2", "np16-deep"),
     Row("single_spike/real.json", "99.2", "np16-temporal"),
     Row("single_spike/binary.json", "98.6", "np16-deep"),
-    Row("single_spike/binary.json", "98.6", "np16-temporal"),
 )
 BITS = tuple(f"lenet/polished{bits}.json" for bits in (2, 3, 4, 8))
 """Networks of the table of bits."""
