@@ -179,7 +179,7 @@ def method_lines(test: Set) -> Iterator[str]:
             network, neuroproc.load_profile(row.profile), row.unroll, test, right, f"{path.stem} on {row.profile}"
         )
         cells = (
-            record["method"], f"`{row.path}`", f"{neuroproc.count(image)['parameters']:,}", record["bits"],
+            record["method"], f"`{row.path}`", f"{record['parameters']:,}", record["bits"],
             percent(record["test_accuracy_float"]), percent(float((right == test.labels).mean())),
             percent(found.accuracy), row.profile, "x".join(map(str, row.unroll)), network.steps,
             f"{image.n_neurons:,}", f"{image.n_synapses:,}",
