@@ -193,7 +193,7 @@ def test_every_evaluation_starts_from_where_the_proof_says(block):
             number = [record.name for record in image.layers].index(stage.name)
             units = np.flatnonzero((image.layer == number) & (image.role == ROLES.index(stage.role)))
             between = (cycle - stage.contract.start) % schedule.slot == 1
-            between &= cycle >= control.clear_delay(schedule, stage)
+            between &= cycle >= control.clear_delay(schedule, stage.contract)
             cleared = stage.charges.clear != 0
             if stage.turn:  # silenced in every cycle but those of turns
                 between = ~np.isin(cycle % schedule.interval, stage.contract.cycles() % schedule.interval) & (cycle > 2)

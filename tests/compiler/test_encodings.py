@@ -103,7 +103,7 @@ def test_an_image_keeps_its_encoding():
     ("encoding", "words"),
     [
         ({"kind": "bitplanes", "bits": 4}, "the input has 6 planes, the encoding makes 4 of each channel"),
-        ({"kind": "latency", "steps": 2}, "encoding 'latency' is not supported"),
+        ({"kind": "phase", "steps": 2}, "encoding 'phase' is not supported"),
         ({"kind": "binary"}, r"encoding = {'kind': 'binary'}, allowed: with every key, threshold too"),
     ],
     ids=str,
