@@ -20,7 +20,7 @@ def compiled(folder):
 def test_kernels_are_kept_where_the_user_keeps_such_things(tmp_path, variable):
     before = compiled(PACKAGE)
     environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
-    program = 'import neuroproc.kernels.event as event; event.kernel(event.np.dtype("int16"), "zero")'
+    program = 'import neuroproc.kernels.event as event; event.kernel(event.np.dtype("int16"), "zero", False)'
     subprocess.run(
         [sys.executable, "-c", program],
         env={**environment, variable: str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)},

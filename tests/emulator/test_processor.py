@@ -161,7 +161,7 @@ def test_unknown_extension() -> None:
         extensions = ("telepathy",)  # type: ignore[assignment]
 
     strange = Stranger(**make_spec().to_dict())
-    with pytest.raises(EmulationError, match=r"needs extension 'telepathy'.*the engines have on-delivery, leak"):
+    with pytest.raises(EmulationError, match=r"needs extension 'telepathy'.*engine 'event' has on-delivery, leak"):
         Processor(chain(strange))
 
 
