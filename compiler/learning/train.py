@@ -258,7 +258,8 @@ def train_single_spike(
     floor : int, optional
         Least potential of a neuron; None: there is none.
     start : Path, optional
-        Checkpoint of a training of the same network whose weights this one starts from; of signs, as such at once.
+        Checkpoint of a training of the same network, with weights of several bits, that this one starts from; one of
+        signs then has them at once.
 
     Raises
     ------
