@@ -3,12 +3,13 @@
     python benchmarks/methods.py methods --data DIR
     python benchmarks/methods.py bits --data DIR
     python benchmarks/methods.py steps --data DIR
+    python benchmarks/methods.py times --data DIR
 
 DIR holds the IDX files of MNIST. Networks are those of examples/, each with the record that `neuroproc train --json`
 printed when it was trained; what the float network reached is from there, everything else is run here. Classes on the
 processor are held against the fast run in integers, frame by frame, and a difference is an error; tests hold that run
 against plain evaluation. It needs the extra `train`, as does `steps`, which converts the trained ReLU network anew for
-each row.
+each row. `times` scales the thresholds of single-spike networks to other numbers of steps, and only runs in integers.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ FOLDS = ((28, 28), (28, 1), (1, 1))
 """Folds of the table of bits."""
 STEPS = (10, 15, 20, 30, 40, 60)
 """Columns of the table of steps."""
+TIMES = (8, 16, 24, 32, 64)
+"""Columns of the table of times."""
 RATE = ROOT / "examples" / "rate"
 
 
@@ -228,10 +231,28 @@ def step_lines(test: Set, train: Set) -> Iterator[str]:
     yield f"\nThe ReLU network itself: {percent(record['test_accuracy_float'])} of all test frames."
 
 
+def rescaled(network: neuroproc.LayeredNetwork, steps: int) -> neuroproc.LayeredNetwork:
+    """A latched network for another number of steps: ramps are as much longer, and thresholds as much larger."""
+    layers = tuple(
+        replace(layer, threshold=-(-layer.threshold * steps // network.steps)) if hasattr(layer, "weight") else layer
+        for layer in network.layers
+    )
+    return replace(network, layers=layers, encoding={**network.encoding, "steps": steps})
+
+
+def time_lines(test: Set) -> Iterator[str]:
+    """The table of times: accuracies of single-spike networks with other numbers of steps than in training."""
+    yield f"| network | {' | '.join(map(str, TIMES))} |\n|---|{'---:|' * len(TIMES)}"
+    for name in sorted({row.path for row in METHODS if row.path.startswith("single_spike/")}, reverse=True):
+        network = neuroproc.load_network(ROOT / "examples" / name)
+        right = (predicted(rescaled(network, steps), test.frames) == test.labels for steps in TIMES)
+        yield f"| `{name}` | {' | '.join(percent(float(some.mean())) for some in right)} |"
+
+
 def main() -> int:
     """Print a table; exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", choices=("methods", "bits", "steps"))
+    parser.add_argument("table", choices=("methods", "bits", "steps", "times"))
     parser.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder of the IDX files")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N test frames")
     args = parser.parse_args()
@@ -241,6 +262,7 @@ def main() -> int:
             "methods": lambda: method_lines(test),
             "bits": lambda: bit_lines(test),
             "steps": lambda: step_lines(test, read_set(args.data, "train", None)),
+            "times": lambda: time_lines(test),
         }[args.table]()
         for line in lines:
             print(line, flush=True)

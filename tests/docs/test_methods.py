@@ -45,7 +45,7 @@ def program(monkeypatch, capsys, *arguments):
     return left.value.code, captured.out, captured.err
 
 
-@pytest.mark.parametrize("table", ["methods", "bits"])
+@pytest.mark.parametrize("table", ["methods", "bits", "times"])
 def test_the_program_makes_the_tables(monkeypatch, capsys, table):
     if not MNIST.is_dir():
         pytest.skip(f"MNIST is not at {MNIST}")
