@@ -1,0 +1,30 @@
+"""Names of neurons for people: by layer and place, never by number alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isa_spec.image import ROLES, ProcessorImage
+
+
+def neuron_names(image: ProcessorImage) -> list[str]:
+    """One name for each neuron, all different where the names of layers are.
+
+    A neuron that carries a layer's map is ``layer.channel.row.column`` of its lane, as ports are; any other is
+    ``layer.role.number``, counted from 0 in its layer. An image without layers has ``role.number``.
+    """
+    names = [""] * image.n_neurons
+    counts: dict[tuple[int, int], int] = {}
+    for neuron, (layer, role) in enumerate(zip(image.layer.tolist(), image.role.tolist(), strict=True)):
+        number = counts[layer, role] = counts.get((layer, role), -1) + 1
+        prefix = f"{image.layers[layer].name}." if image.layers else ""
+        names[neuron] = f"{prefix}{ROLES[role]}.{number}"
+    for index, record in enumerate(image.layers):
+        contract, first = record.contract, record.first_neuron
+        if contract is None or first is None:
+            continue
+        lanes = np.ndindex(contract.lane_channels, contract.lane_rows, contract.lane_cols)
+        for neuron, (channel, row, column) in enumerate(lanes, first):
+            if image.layer[neuron] == index:
+                names[neuron] = f"{record.name}.{channel}.{row}.{column}"
+    return names

@@ -1,0 +1,43 @@
+"""Neurons have names that say where they are, each its own."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from compiler_helpers import random_network
+from emulator_helpers import make_spec, random_image
+
+import neuroproc
+from isa_spec.image import ROLES
+from isa_spec.names import neuron_names
+
+
+def test_neurons_of_maps_are_named_as_their_ports_are():
+    network = random_network(np.random.default_rng(3))
+    for unroll in ((1, 1), network.input_shape[1:]):
+        image = neuroproc.compile_network(network, neuroproc.load_profile("research"), neuroproc.FoldPlan(unroll))
+        names = neuron_names(image)
+        answering = image.layers[image.layer[image.outputs[0].neuron]].name
+        for ports, door, layer in ((image.inputs, "in", "input"), (image.outputs, "out", answering)):
+            for port in ports:
+                if port.name.startswith(f"{door}."):
+                    assert names[port.neuron] == layer + port.name.removeprefix(door)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_two_have_the_same_name(seed):
+    network = random_network(np.random.default_rng(seed))
+    image = neuroproc.compile_network(
+        network, replace(neuroproc.load_profile("research"), max_delay=20), neuroproc.FoldPlan((1, 1))
+    )
+    names = neuron_names(image)
+    assert len(set(names)) == image.n_neurons
+    for name, layer, role in zip(names, image.layer, image.role, strict=True):
+        assert name.startswith(f"{image.layers[layer].name}.")
+        if ROLES[role] not in ("input", "unit"):
+            assert f".{ROLES[role]}." in name
+
+
+def test_an_image_without_layers_has_roles_and_numbers():
+    image = random_image(np.random.default_rng(1), make_spec(), n_neurons=3)
+    assert neuron_names(image) == ["unit.0", "unit.1", "unit.2"]
