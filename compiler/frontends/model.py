@@ -25,6 +25,7 @@ class Conv:
     name : str
     sources : (str,)
     weight : float64 or int64[O, I / groups, K_h, K_w]
+        Integers are kept as they are.
     bias : float64[O] or None
     scale : tuple of O Fraction, or None
         What a weight of 1 of each output is worth; None is 1.
@@ -54,6 +55,7 @@ class Linear:
     name : str
     sources : (str,)
     weight : float64 or int64[O, I]
+        As for `Conv`.
     bias : float64[O] or None
     scale : tuple of O Fraction, or None
         As for `Conv`.
@@ -133,10 +135,19 @@ class BatchNorm:
 
 @dataclass(frozen=True, eq=False)
 class Sum:
-    """Addition of several maps."""
+    """Addition of several maps.
+
+    Parameters
+    ----------
+    name : str
+    sources : tuple of str
+    factor : int64[n_sources, C] or None
+        How often each map counts, kept as it is; None: once.
+    """
 
     name: str
     sources: tuple[str, ...]
+    factor: np.ndarray | None = None
     kind: ClassVar[str] = "add"
 
 
