@@ -18,7 +18,7 @@ from compiler.layers import Pair, Shape
 
 @dataclass(frozen=True, eq=False)
 class Conv:
-    """Convolution: ``sum(weight * scale * x) + bias``, padded by zeros.
+    """Convolution: ``sum(weight * scale * x) + bias``, padded by ``pad_value``.
 
     Parameters
     ----------
@@ -32,6 +32,8 @@ class Conv:
     stride, dilation : (rows, columns)
     padding : ((top, bottom), (left, right))
     groups : int
+    pad_value : Fraction
+        What stands around the map; -1 around one of -1 and +1.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Conv:
     padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
     dilation: Pair = (1, 1)
     groups: int = 1
+    pad_value: Fraction = Fraction(0)
     kind: ClassVar[str] = "conv"
 
 
