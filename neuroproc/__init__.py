@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from neuroproc.cli.demo import demo
     from neuroproc.cli.verify import verify
     from neuroproc.early_exit import classify_by_margin
+    from neuroproc.formats.binning import bin_events, events_to_frames
+    from neuroproc.formats.events import read_all_events, read_events
     from neuroproc.formats.frames import read_frames, read_labels
     from neuroproc.formats.images import load_image, save_image
     from neuroproc.formats.spikes import read_spikes, write_spikes
@@ -66,6 +68,7 @@ _HOME = {
     "SpikeEvents": "isa_spec.spikes",
     "SpikeProbe": "neuroproc.probe",
     "StreamContract": "isa_spec.stream",
+    "bin_events": "neuroproc.formats.binning",
     "build_image": "isa_spec.image",
     "classify": "neuroproc.classification",
     "classify_by_margin": "neuroproc.early_exit",
@@ -75,6 +78,7 @@ _HOME = {
     "demo": "neuroproc.cli.demo",
     "encode_frames": "neuroproc.host",
     "evaluate": "compiler.evaluate",
+    "events_to_frames": "neuroproc.formats.binning",
     "find_dead": "compiler.dead",
     "legal_unrolls": "compiler.plan",
     "load_image": "neuroproc.formats.images",
@@ -82,6 +86,8 @@ _HOME = {
     "load_profile": "isa_spec.spec",
     "make_schedule": "compiler.schedule",
     "profile_names": "isa_spec.spec",
+    "read_all_events": "neuroproc.formats.events",
+    "read_events": "neuroproc.formats.events",
     "read_frames": "neuroproc.formats.frames",
     "read_labels": "neuroproc.formats.frames",
     "read_spikes": "neuroproc.formats.spikes",
@@ -116,6 +122,7 @@ __all__ = [
     "SpikeProbe",
     "StreamContract",
     "__version__",
+    "bin_events",
     "build_image",
     "classify",
     "classify_by_margin",
@@ -125,6 +132,7 @@ __all__ = [
     "demo",
     "encode_frames",
     "evaluate",
+    "events_to_frames",
     "find_dead",
     "legal_unrolls",
     "load_image",
@@ -132,6 +140,8 @@ __all__ = [
     "load_profile",
     "make_schedule",
     "profile_names",
+    "read_all_events",
+    "read_events",
     "read_frames",
     "read_labels",
     "read_spikes",

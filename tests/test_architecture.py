@@ -20,7 +20,7 @@ pytestmark = pytest.mark.architecture
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("isa_spec", "compiler", "neuroproc")
-OPTIONAL = {"neuroproc/plots.py": {"matplotlib"}}
+OPTIONAL = {"neuroproc/plots.py": {"matplotlib"}, "neuroproc/formats/shd.py": {"h5py"}}
 """Extras, each in the one file that needs it, and only inside its functions."""
 TRAINING = frozenset(
     f"compiler/learning/{name}.py"
