@@ -11,14 +11,15 @@ def neuron_names(image: ProcessorImage) -> list[str]:
     """One name for each neuron, all different where the names of layers are.
 
     A neuron that carries a layer's map is ``layer.channel.row.column`` of its lane, as ports are; any other is
-    ``layer.role.number``, counted from 0 in its layer. An image without layers has ``role.number``.
+    ``layer.role.number``, counted from 0 in its layer; where there are no layers, or one without a name, it is
+    ``role.number``.
     """
     names = [""] * image.n_neurons
     counts: dict[tuple[int, int], int] = {}
     for neuron, (layer, role) in enumerate(zip(image.layer.tolist(), image.role.tolist(), strict=True)):
         number = counts[layer, role] = counts.get((layer, role), -1) + 1
-        prefix = f"{image.layers[layer].name}." if image.layers else ""
-        names[neuron] = f"{prefix}{ROLES[role]}.{number}"
+        name = image.layers[layer].name if image.layers else ""
+        names[neuron] = f"{name}.{ROLES[role]}.{number}".removeprefix(".")
     for index, record in enumerate(image.layers):
         contract, first = record.contract, record.first_neuron
         if contract is None or first is None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from neuroproc.classification import classify
     from neuroproc.cli.demo import demo
     from neuroproc.cli.verify import verify
+    from neuroproc.difference import diff
     from neuroproc.early_exit import classify_by_margin
     from neuroproc.formats.binning import bin_events, events_to_frames
     from neuroproc.formats.events import read_all_events, read_events
@@ -76,6 +77,7 @@ _HOME = {
     "cost_of": "compiler.cost",
     "count": "neuroproc.measures",
     "demo": "neuroproc.cli.demo",
+    "diff": "neuroproc.difference",
     "encode_frames": "neuroproc.host",
     "evaluate": "compiler.evaluate",
     "events_to_frames": "neuroproc.formats.binning",
@@ -130,6 +132,7 @@ __all__ = [
     "cost_of",
     "count",
     "demo",
+    "diff",
     "encode_frames",
     "evaluate",
     "events_to_frames",

@@ -16,6 +16,7 @@ COMMANDS = {
     "compile": "layered network to processor image",
     "explore": "the Pareto front over all folds",
     "count": "static measures of an image",
+    "diff": "what differs between two images",
     "run": "spikes in, spikes out",
     "classify": "frames in, classes out",
     "verify": "every layer of an image against plain integer evaluation",
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status.
 
     0 good, 1 our fault, 2 usage, 3 the input is wrong or unsupported, 4 does not fit the processor, 5 verification
-    failed.
+    failed, or images differ.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if sys.stdout is None:
