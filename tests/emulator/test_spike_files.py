@@ -15,7 +15,7 @@ from isa_spec.arrays import encode_npz
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.image import Port
 from isa_spec.spikes import SpikeEvents
-from neuroproc.formats.spikes import read_spikes, write_spikes
+from neuroproc.formats.spikes import read_spike_file, read_spikes, write_spikes
 
 PORTS = [Port("left", 4), Port("right", 2), Port("up down", 7)]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -219,3 +219,43 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(EmulationError, match=r"event at port 3, allowed 0\.\.2"):
         write_spikes(tmp_path / "out.csv", SpikeEvents.of(1, [0, 3]), PORTS)
     assert list(tmp_path.iterdir()) == []
+
+
+@given(EVENTS, st.sampled_from([".csv", ".npz"]), st.sampled_from([None, DIGEST]))
+@settings(max_examples=40, deadline=None)
+def test_without_an_image_ports_are_numbers(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, int]], suffix: str, digest: str | None
+) -> None:
+    path = tmp_path_factory.mktemp("spikes") / f"spikes{suffix}"
+    events = SpikeEvents.of(*np.array(rows, np.int64).reshape(-1, 3).T)
+    far = SpikeEvents(events.cycle, events.port + (2**31 - 10), events.value)
+    for some in (events, far):
+        write_spikes(path, some, None, digest)
+        again, told = read_spike_file(path, None)
+        assert (as_rows(again), told) == (as_rows(some), digest)
+
+
+def test_a_raster_without_an_image(tmp_path: Path) -> None:
+    path = tmp_path / "spikes.txt"
+    path.write_text("0100\n0000\n0001\n0000\n")
+    events, _ = read_spike_file(path, None)
+    assert as_rows(events) == [(1, 0, 1), (3, 2, 1)]
+    write_spikes(path, events, None)
+    assert path.read_text() == "0100\n0000\n0001\n"  # up to the last port that speaks
+
+
+@pytest.mark.malformed
+def test_without_an_image_a_name_is_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "spikes.csv"
+    for cell in ("in.0.0.0", "-1", str(2**31 - 1)):
+        path.write_text(f"cycle,port\n1,{cell}\n")
+        with pytest.raises(FormatError, match=rf"line 2: port '{cell}' is unknown, allowed: 0\.\.2147483646$"):
+            read_spikes(path, None)
+
+
+@pytest.mark.malformed
+def test_a_raster_that_is_too_large(tmp_path: Path) -> None:
+    events = SpikeEvents.of([0, 2**20], [2**20, 0])
+    with pytest.raises(FormatError, match=r"has 1,099,513,724,929 characters, allowed: 1,073,741,824; write .csv or"):
+        write_spikes(tmp_path / "spikes.txt", events, None)
+    assert not list(tmp_path.iterdir())
