@@ -169,6 +169,7 @@ def _options(schedule: Schedule) -> dict[str, Any]:
     plan = schedule.plan
     tiles = {name: list(tile) for name, tile in sorted(plan.tiles.items())}
     pruned = bool(schedule.network.pruned_from)
+    origin = schedule.network.origin
     return {
         "unroll": list(plan.unroll),
         "gate": plan.gate,
@@ -178,6 +179,7 @@ def _options(schedule: Schedule) -> dict[str, Any]:
         "channels": {name: count for name, count in sorted(plan.channels.items()) if count > 1},
         "slot": schedule.slot,
         "prune": pruned,
+        **({} if origin is None else {"origin": dict(origin)}),
     }
 
 

@@ -48,6 +48,9 @@ class LayeredNetwork:
         One of `RESETS`; other than ``zero`` only with rates.
     floor : int or None, potential units
         To which a unit that does not fire is raised after each step; None: its potential may fall. Only with steps.
+    origin : dict or None
+        Of a network from a foreign file: what that was, how faithful each layer is, and what was taken for granted; see
+        docs/importing.md. It decides nothing.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class LayeredNetwork:
     pruned_from: str = ""
     reset: str = "zero"
     floor: int | None = None
+    origin: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:

@@ -21,6 +21,7 @@ from isa_spec.errors import FormatError, NetworkError
 FORMAT, VERSION = "layered-network", 1
 LONGEST = 2**20
 """Most rows or columns of a frame, kernel, stride or padding: beyond lie typing errors, not frames."""
+_OPTIONAL = {"name", "output", "values", "reset", "floor", "origin"}
 _COMMON = {"name", "type", "inputs"}
 _UNITS = {"threshold", "batchnorm"}
 _CONV = (frozenset({"weight"}), frozenset({*_UNITS, "stride", "padding", "pad_value", "dilation", "groups"}))
@@ -90,7 +91,7 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
         raise FormatError(f"{where}: not a layered network (format is not '{FORMAT}')")
     if type(entry.get("version")) is not int or not 1 <= entry["version"] <= VERSION:
         raise FormatError(f"{where}: version {entry.get('version')!r}, this program reads 1..{VERSION}")
-    _check_keys(entry, {"format", "version", "input", "layers"}, {"name", "output", "values", "reset", "floor"}, where)
+    _check_keys(entry, {"format", "version", "input", "layers"}, _OPTIONAL, where)
     values = entry.get("values", "binary")
     if values not in ("binary", "bipolar"):
         raise NetworkError(f"{where}: values = {values!r}, allowed: 'binary' (0 and 1) or 'bipolar' (-1 and +1)")
@@ -133,8 +134,16 @@ def parse_network(entry: Any, where: str, folder: Path) -> LayeredNetwork:
         decode,
         reset=entry.get("reset", "zero"),
         floor=entry.get("floor"),
+        origin=_origin(entry.get("origin"), where),
     )
     return from_bipolar(network, pads) if values == "bipolar" else network
+
+
+def _origin(value: Any, where: str) -> Mapping[str, Any] | None:
+    """Where a network comes from; it is only kept."""
+    if value is not None and not isinstance(value, Mapping):
+        raise NetworkError(f"{where}: origin = {value!r}, allowed: a table, as an import writes it")
+    return value
 
 
 def _name(value: Any, where: str) -> str:

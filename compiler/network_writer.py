@@ -81,6 +81,8 @@ def _entry(network: LayeredNetwork, keep: Any) -> dict[str, Any]:
     }
     if network.rate:
         entry |= {"reset": network.reset, "floor": network.floor}
+    if network.origin is not None:
+        entry["origin"] = dict(network.origin)
     return entry
 
 

@@ -1,0 +1,417 @@
+"""A foreign model of real numbers as a layered network of integers: exactly where that can be, and labelled where not.
+
+Every map of the network that is made stands for the model's values, ``slope * x + offset`` by channel. A sum of them
+is an integer times the unit's step, and a constant; a step after it is a threshold. What lies between a sum and its
+step is brought into the threshold, so it need not be rational.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from compiler.frontends.affine import IRRATIONAL, factor_behind, norm_of, rational, scale_of
+from compiler.frontends.entering import Entrance, enter
+from compiler.frontends.firing import as_step, integrate
+from compiler.frontends.imported import Assumptions, Imported, Meaning
+from compiler.frontends.levels import Affine, Maximum, Norm, Operation, decide
+from compiler.frontends.model import (
+    BatchNorm,
+    Conv,
+    Fire,
+    Flat,
+    FloatLayer,
+    FloatModel,
+    Join,
+    Linear,
+    Pool,
+    Scale,
+    Step,
+    Sum,
+    Unsupported,
+)
+from compiler.frontends.reading import pooled_shape, readers_of
+from compiler.frontends.records import Records
+from compiler.frontends.sums import (
+    Map,
+    Refused,
+    Sums,
+    added,
+    linear_addition,
+    maximum,
+    numbers,
+    passed,
+    pooled,
+    repeated,
+    shape_of,
+    weighted,
+    with_thresholds,
+    without_thresholds,
+)
+from compiler.frontends.tournament import chosen, gathered, tournament
+from compiler.layers import Concat, Flatten, Layer, Shape
+from compiler.network import INPUT, LayeredNetwork
+from isa_spec.errors import NetworkError
+
+
+@dataclass(frozen=True, eq=False)
+class Awaiting:
+    """Sums that a step will decide on, and what lies between; ``flat`` is the layer that flattens them, if one does."""
+
+    sums: Sums
+    shape: Shape
+    operations: tuple[Operation, ...] = ()
+    flat: str = ""
+    area: int = 1
+
+
+def quantise(model: FloatModel, assumptions: Assumptions) -> Imported:
+    """Layered network that decides as a foreign model does.
+
+    Parameters
+    ----------
+    model : FloatModel
+    assumptions : Assumptions
+
+    Raises
+    ------
+    NetworkError
+        If the model contradicts itself; if a layer is not exact and not allowed, or something has to be known that the
+        file does not say. One message names all of them.
+    FormatError
+        If the encoding is none.
+    """
+    return _Quantiser(model, assumptions).run()
+
+
+class _Quantiser:
+    """One pass over a model: maps by the model's names, and the layers that are made."""
+
+    def __init__(self, model: FloatModel, assumptions: Assumptions) -> None:
+        self._model, self._assumptions = model, assumptions
+        self._records = Records(model, assumptions)
+        self._entrance: Entrance = enter(model, assumptions, self._records)
+        self._rate = self._entrance.steps > 1 or "steps" in self._entrance.encoding
+        self._readers = readers_of(model, self._rate)
+        self._layers: list[Layer] = []
+        self._maps: dict[str, Map | Awaiting | None] = {INPUT: self._entrance.map}
+        self._meanings: dict[str, Meaning] = {}
+        self._resets: tuple[str, str, int | None] | None = None
+        self._names = {INPUT, *(layer.name for layer in model.layers)}
+
+    def run(self) -> Imported:
+        """All layers, then the answer."""
+        if not self._model.layers:
+            raise NetworkError(f"network '{self._model.name}' ({self._model.format}) has no layers")
+        for layer in self._model.layers:
+            if layer.name in self._maps:
+                raise NetworkError(f"layer '{layer.name}': the name occurs twice (or is the reserved '{INPUT}')")
+            self._maps[layer.name] = self._visited(layer)
+        last = self._model.layers[-1]
+        decode = chosen(self._assumptions.decode or self._model.decode, self._assumptions.classes)
+        final = self._maps[last.name]
+        if isinstance(final, Map):
+            try:
+                decode = self._answer(final, last.name, decode)
+            except Refused as reason:
+                self._records.refuse(last, str(reason))
+        self._records.check()
+        _, reset, floor = self._resets or ("", "zero", None)
+        labels, plain = self._records.labels, self._records.plain()
+        network = LayeredNetwork(
+            self._model.name,
+            self._model.input_shape,
+            tuple(self._layers),
+            self._entrance.encoding,
+            decode or {"kind": "spikes"},
+            reset=reset,
+            floor=floor,
+            origin={
+                "format": self._model.format,
+                "labels": [[label.layer, label.fidelity, label.reason] for label in labels],
+                "assumptions": plain,
+            },
+        )
+        return Imported(network, self._model, labels, plain, self._meanings)
+
+    def _answer(self, final: Map, name: str, decode: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Layers that answer where the model ends in sums; how to read them."""
+        given = None if decode is None else dict(decode)
+        if final.spikes:
+            if given and given["kind"] == "argmax" and min(final.slope) <= 0:
+                raise Refused(
+                    "answers by spikes that mean the lower of two values, so the most of them is not the class"
+                )
+            return given
+        count = final.shape[0] * final.shape[1] * final.shape[2]
+        if given not in (None, {"kind": "argmax", "classes": count}):
+            raise Refused(f"answers by {count} real numbers, of which only the largest can be told: argmax of {count}")
+        if self._rate:
+            if self._resets and self._resets[2] is not None:
+                raise Refused(
+                    f"gathers without end, but a floor of {self._resets[2]} would hold it; end with units that fire"
+                )
+            self._layers = gathered(final, name, self._layers, self._fresh)
+            return {"kind": "argmax", "classes": count, "by": "potential"}
+        made, found = tournament(final, name, self._fresh)
+        self._layers += made
+        self._records.note(
+            f"the largest of the {count} values of '{name}' is found by comparing every two; the first of equals wins"
+        )
+        return found
+
+    def _fresh(self, name: str) -> str:
+        """A name that nothing has."""
+        while name in self._names:
+            name += "_"
+        self._names.add(name)
+        return name
+
+    def _visited(self, layer: FloatLayer) -> Map | Awaiting | None:
+        """What becomes of a layer; None if it cannot be had, or reads what cannot."""
+        for source in layer.sources:
+            if source not in self._maps:
+                known = ", ".join(self._maps)
+                raise NetworkError(f"layer '{layer.name}': input '{source}' is no earlier layer, allowed: {known}")
+        if isinstance(layer, Unsupported):
+            self._records.refuse(layer, layer.reason)
+            return None
+        sources = [found for source in layer.sources if (found := self._maps[source]) is not None]
+        if len(sources) < len(layer.sources):
+            self._records.leave(layer)
+            return None
+        try:
+            return self._made(layer, sources)
+        except Refused as reason:
+            self._records.refuse(layer, str(reason))
+            return None
+
+    def _made(self, layer: FloatLayer, sources: Sequence[Map | Awaiting]) -> Map | Awaiting:
+        source = sources[0]
+        match layer:
+            case Step():
+                return self._stepped(layer, source)
+            case Fire() if self._rate:
+                return self._fired(layer, source)
+            case Fire():
+                channels = source.shape[0]
+                step, gain = as_step(layer, channels)
+                waiting = self._awaiting(source, layer.name)
+                return self._stepped(step, replace(waiting, operations=(*waiting.operations, gain)))
+            case Scale():
+                return self._scaled(layer, source)
+            case BatchNorm():
+                return self._normed(layer, source)
+            case Pool() if layer.rule == "max":
+                return self._maximum(layer, source)
+            case Flat():
+                return self._flattened(layer, source)
+        maps = [one for one in sources if isinstance(one, Map)]
+        assert len(maps) == len(sources)  # sums await a step only where nothing else reads them
+        return self._summed(layer, maps)
+
+    def _summed(self, layer: FloatLayer, sources: list[Map]) -> Map | Awaiting:
+        bits = self._assumptions.weight_bits
+        match layer:
+            case Conv() | Linear():
+                way = "power"
+                if self._readers.decides(layer.name, shape_of(layer, sources[0])):
+                    way = "unit"
+                elif self._readers.answers(layer.name):
+                    way = "shared"
+                behind = factor_behind(self._readers.way(layer.name), len(layer.weight)) if way != "unit" else None
+                sums = weighted(layer, sources[0], bits, way, behind)
+                self._rounded(layer, sums, "weights")
+            case Pool():
+                sums = pooled(layer, sources[0])
+            case Sum():
+                sums = added(layer, sources, bits)
+                self._rounded(layer, sums, "what its maps are worth to each other")
+            case Join():
+                return self._joined(layer, sources)
+        if self._readers.decides(layer.name, sums.shape):
+            return Awaiting(sums, sums.shape)
+        if isinstance(layer, Sum):
+            side_by_side, sums = linear_addition(sums, sources, self._fresh(f"{layer.name}.maps"))
+            self._layers.append(side_by_side)
+        self._layers.append(without_thresholds(sums.layer))
+        return Map(layer.name, sums.shape, sums.step, sums.constant, False)
+
+    def _rounded(self, layer: FloatLayer, sums: Sums, what: str) -> None:
+        if sums.error:
+            self._records.approximate(
+                layer,
+                f"{what} are no integers of {self._assumptions.weight_bits} bits at any scale; rounded to that width, "
+                f"the largest error is {sums.error:.1%} of a unit's largest",
+            )
+
+    def _joined(self, layer: Join, sources: list[Map]) -> Map:
+        made = Concat(layer.name, tuple(source.layer for source in sources))
+        shape = made.output_shape([source.shape for source in sources])
+        self._layers.append(made)
+        slope = tuple(one for source in sources for one in source.slope)
+        offset = tuple(one for source in sources for one in source.offset)
+        spikes, flat = all(source.spikes for source in sources), any(source.flat for source in sources)
+        return Map(layer.name, shape, slope, offset, spikes, flat)
+
+    def _awaiting(self, source: Map | Awaiting, name: str) -> Awaiting:
+        """Sums for a step, whatever it reads; a layer of this name passes a map on."""
+        if isinstance(source, Awaiting):
+            return source
+        return Awaiting(passed(name, source), source.shape)
+
+    def _scaled(self, layer: Scale, source: Map | Awaiting) -> Map | Awaiting:
+        if isinstance(source, Awaiting):
+            affine = scale_of(layer, source.shape[0] // source.area, source.area)
+            return replace(source, operations=(*source.operations, affine))
+        return _through(scale_of(layer, source.shape[0]), source)
+
+    def _normed(self, layer: BatchNorm, source: Map | Awaiting) -> Map | Awaiting:
+        if isinstance(source, Map) and not self._readers.decides(layer.name, source.shape):
+            affine, exact = rational(norm_of(layer, source.shape[0]))
+            if not exact:
+                self._records.approximate(layer, IRRATIONAL)
+            return _through(affine, source)
+        waiting = self._awaiting(source, layer.name)
+        norm: Norm | Affine = norm_of(layer, waiting.shape[0] // waiting.area, waiting.area)
+        assert isinstance(norm, Norm)
+        if self._rate or any(isinstance(operation, Norm) for operation in waiting.operations):
+            norm, exact = rational(norm)
+            if not exact:
+                self._records.approximate(layer, IRRATIONAL)
+        return replace(waiting, operations=(*waiting.operations, norm))
+
+    def _maximum(self, layer: Pool, source: Map | Awaiting) -> Map | Awaiting:
+        operation = Maximum(layer.name, layer.kernel, layer.stride, layer.padding)
+        if isinstance(source, Map) and source.spikes:
+            any_of = [slope >= 0 for slope in source.slope]
+            made = maximum(operation.name, source, operation.kernel, operation.stride, operation.padding, any_of)
+            self._layers.append(made)
+            return replace(source, layer=layer.name, shape=made.output_shape([source.shape]))
+        if isinstance(source, Map) and not self._readers.decides(layer.name, pooled_shape(layer, source.shape)):
+            raise Refused("takes a maximum of sums, which is no sum, and no step follows; put one after it")
+        waiting = self._awaiting(source, self._fresh(f"{layer.name}.steps"))
+        shape = pooled_shape(layer, waiting.shape)
+        return replace(waiting, operations=(*waiting.operations, operation), shape=shape)
+
+    def _flattened(self, layer: Flat, source: Map | Awaiting) -> Map | Awaiting:
+        channels, rows, cols = source.shape
+        area, shape = rows * cols, (channels * rows * cols, 1, 1)
+        if area == 1:
+            return source
+        if isinstance(source, Awaiting):
+            return replace(source, flat=layer.name, area=area, shape=shape)
+        self._layers.append(Flatten(layer.name, (source.layer,)))
+        slope, offset = repeated(source.slope, area), repeated(source.offset, area)
+        return Map(layer.name, shape, slope, offset, source.spikes, True)
+
+    def _stepped(self, layer: Step, source: Map | Awaiting) -> Map:
+        if layer.name == self._entrance.step:
+            channels = source.shape[0]
+            found = Map(INPUT, source.shape, (layer.high - layer.low,) * channels, (layer.low,) * channels, True)
+            return self._known(layer.name, found)
+        if self._rate:
+            raise Refused(
+                "decides anew in every step, and units of several steps gather; use an encoding without steps"
+            )
+        waiting = self._awaiting(source, layer.name)
+        sums, channels = waiting.sums, waiting.sums.shape[0]
+        inverted = layer.high == 0 and layer.low != 0
+        strict = self._assumptions.strict if layer.strict is None else layer.strict
+        levels = numbers(_each(layer.level, waiting.area), channels, f"layer '{layer.name}', level")
+        step = [Fraction(0) if silent else own for own, silent in zip(sums.step, sums.silent.tolist(), strict=True)]
+        decided = decide(levels, bool(strict), inverted, waiting.operations, step, sums.constant)
+        if strict is None:
+            self._records.compared(layer.name, decided.ties)
+        made = with_thresholds(sums.layer, np.array(decided.sign), np.array(decided.threshold))
+        slope, offset = (layer.low, layer.high) if inverted else (layer.high - layer.low, layer.low)
+        return self._emitted(layer.name, waiting, made, slope, offset, decided.alike)
+
+    def _fired(self, layer: Fire, source: Map | Awaiting) -> Map:
+        waiting = self._awaiting(source, layer.name)
+        layer = replace(layer, threshold=_each(layer.threshold, waiting.area), gain=_each(layer.gain, waiting.area))
+        between = [operation for operation in waiting.operations if isinstance(operation, Affine)]
+        assert len(between) == len(waiting.operations)  # with steps, normalisations are scales, and no maximum waits
+        reset, strict = layer.reset or self._assumptions.reset, layer.strict
+        strict = self._assumptions.strict if strict is None else strict
+        if reset is None:
+            self._records.ask_reset(layer.name)
+        found = integrate(
+            waiting.sums,
+            between,
+            layer,
+            reset == "subtract",
+            bool(strict),
+            self._entrance.steps,
+            self._assumptions.weight_bits,
+        )
+        self._agree(layer, reset or "zero")
+        if strict is None:
+            self._records.compared(layer.name, found.ties)
+        if found.error:
+            self._records.approximate(
+                layer,
+                "what is taken off when a unit fires is no multiple of what its weights are worth; the threshold is "
+                f"rounded to one, the largest error is {found.error:.1%}",
+            )
+        made = with_thresholds(waiting.sums.layer, found.factor, found.threshold)
+        return self._emitted(layer.name, waiting, made, Fraction(1), Fraction(0), ())
+
+    def _agree(self, layer: Fire, reset: str) -> None:
+        """All units of a network of several steps are reset alike, and have one floor."""
+        if layer.floor not in (None, 0):
+            raise Refused(f"does not fall below {layer.floor:g}, allowed: 0, or no floor at all")
+        floor = self._assumptions.floor if layer.floor is None else 0
+        if self._resets is None:
+            self._resets = (layer.name, reset, floor)
+        first, *others = self._resets
+        if others != [reset, floor]:
+            raise Refused(
+                f"is reset by {reset} with floor {floor}, but '{first}' by {others[0]} with floor {others[1]}; "
+                "allowed: the same for all layers"
+            )
+
+    def _emitted(
+        self,
+        name: str,
+        waiting: Awaiting,
+        made: Layer,
+        slope: Fraction,
+        offset: Fraction,
+        alike: Sequence[Sequence[bool]],
+    ) -> Map:
+        """Units with thresholds, then the maxima and the flattening that lay before the step."""
+        self._layers.append(made)
+        channels = waiting.sums.shape[0]
+        found = Map(made.name, waiting.sums.shape, (slope,) * channels, (offset,) * channels, True)
+        pools = [operation for operation in waiting.operations if isinstance(operation, Maximum)]
+        for pool, any_of in zip(pools, alike, strict=True):
+            layer = maximum(pool.name, found, pool.kernel, pool.stride, pool.padding, any_of)
+            self._layers.append(layer)
+            found = replace(found, layer=pool.name, shape=layer.output_shape([found.shape]))
+        if waiting.flat:
+            self._layers.append(Flatten(waiting.flat, (found.layer,)))
+            every = (slope,) * waiting.shape[0], (offset,) * waiting.shape[0]
+            found = Map(waiting.flat, waiting.shape, *every, True, True)
+        return self._known(name, found)
+
+    def _known(self, name: str, found: Map) -> Map:
+        self._meanings[name] = Meaning(found.layer, found.slope, found.offset)
+        return found
+
+
+def _each(values: np.ndarray, area: int) -> np.ndarray:
+    """Of so many places of each channel, all alike, one."""
+    array = np.asarray(values).ravel()
+    return array[::area] if len(array) > 1 else array
+
+
+def _through(affine: Affine, source: Map) -> Map:
+    """What a map stands for behind a scale."""
+    slope = tuple(one * factor for one, factor in zip(source.slope, affine.factor, strict=True))
+    shifted = zip(source.offset, affine.factor, affine.shift, strict=True)
+    return replace(source, slope=slope, offset=tuple(one * factor + shift for one, factor, shift in shifted))

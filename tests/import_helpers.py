@@ -1,0 +1,395 @@
+"""Random models of real numbers, and what they answer, slowly: all values Fractions, all rules as their words say."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from compiler.frontends.imported import Assumptions
+from compiler.frontends.model import (
+    BatchNorm,
+    Conv,
+    Fire,
+    Flat,
+    FloatModel,
+    Join,
+    Linear,
+    Pool,
+    Scale,
+    Step,
+    Sum,
+)
+from isa_spec.coding import to_values
+
+
+class Rooted:
+    """``value + factor * sqrt(square)``, which is compared exactly."""
+
+    def __init__(self, value, factor=Fraction(0), square=Fraction(1)):
+        self.value, self.factor, self.square = Fraction(value), Fraction(factor), Fraction(square)
+
+    def above(self, level):
+        """-1, 0, 1: below, at, above the level."""
+        gap, root = self.value - level, self.factor**2 * self.square
+        if self.factor == 0 or gap == 0:
+            found = gap if self.factor == 0 else self.factor
+        elif (gap > 0) == (self.factor > 0):
+            found = gap
+        else:
+            found = (gap**2 - root) * (1 if gap > 0 else -1)
+        return (found > 0) - (found < 0)
+
+    def times(self, factor, shift):
+        return Rooted(self.value * factor + shift, self.factor * factor, self.square)
+
+    @property
+    def plain(self):
+        assert self.factor == 0, "a root where a sum is taken"
+        return self.value
+
+
+def exact_run(model, frames, strict=False):
+    """Every layer's values of a model, one frame after the other: object[n_frames, C, H, W] of `Rooted` by name.
+
+    Parameters
+    ----------
+    frames : object[n_frames, C, H, W] of Fraction
+    strict : bool
+        What a step whose file does not say is.
+    """
+    runs = [_exact_frame(model, frame, strict) for frame in frames]
+    return {name: np.stack([run[name] for run in runs]) for name in runs[0]}
+
+
+def _exact_frame(model, frame, strict):
+    lift = np.vectorize(Rooted, otypes=[object])
+    maps = {"input": lift(frame)}
+    for layer in model.layers:
+        maps[layer.name] = _exact_layer(layer, [maps[source] for source in layer.sources], strict)
+    return maps
+
+
+def _by_channel(values, channels):
+    numbers = [Fraction(float(value)) for value in np.asarray(values).ravel()]
+    return numbers * channels if len(numbers) == 1 else numbers
+
+
+def _exact_layer(layer, read, strict):
+    x = read[0]
+    plain = np.vectorize(lambda value: value.plain, otypes=[object])
+    lift = np.vectorize(Rooted, otypes=[object])
+    match layer:
+        case Conv():
+            return lift(_exact_conv(layer, plain(x)))
+        case Linear():
+            flat = plain(x).ravel()
+            out = []
+            for unit, row in enumerate(layer.weight):
+                scale = layer.scale[unit] if layer.scale else Fraction(1)
+                bias = 0 if layer.bias is None else Fraction(float(layer.bias[unit]))
+                products = (Fraction(weight) * value for weight, value in zip(row.tolist(), flat, strict=True))
+                out.append(scale * sum(products) + bias)
+            return lift(np.array(out, object).reshape(-1, 1, 1))
+        case Pool():
+            return _exact_pool(layer, x)
+        case Scale():
+            factor, shift = _by_channel(layer.factor, len(x)), _by_channel(layer.shift, len(x))
+            return _map(x, lambda c, value: value.times(factor[c], shift[c]))
+        case BatchNorm():
+            gamma, beta, mean, variance = (
+                _by_channel(array, len(x)) for array in (layer.gamma, layer.beta, layer.mean, layer.variance)
+            )
+            epsilon = Fraction(float(layer.epsilon))
+
+            def normed(c, value):
+                spread = variance[c] + epsilon
+                return Rooted(beta[c], gamma[c] * (value.plain - mean[c]) / spread, spread)
+
+            return _map(x, normed)
+        case Sum():
+            return lift(sum(plain(one) for one in read))
+        case Join():
+            return np.concatenate(read)
+        case Flat():
+            return x.reshape(-1, 1, 1)
+        case Step():
+            level, high, low = _by_channel(layer.level, len(x)), Rooted(layer.high), Rooted(layer.low)
+            least = 1 if (strict if layer.strict is None else layer.strict) else 0
+            return _map(x, lambda c, value: high if value.above(level[c]) >= least else low)
+        case Fire():
+            gain, level = _by_channel(layer.gain, len(x)), _by_channel(layer.threshold, len(x))
+            least = 1 if (strict if layer.strict is None else layer.strict) else 0
+            return _map(x, lambda c, value: Rooted(int(value.times(gain[c], 0).above(level[c]) >= least)))
+    raise AssertionError(layer)
+
+
+def _map(x, change):
+    out = np.empty(x.shape, object)
+    for place in np.ndindex(x.shape):
+        out[place] = change(place[0], x[place])
+    return out
+
+
+def _exact_conv(layer, x):
+    (top, bottom), (left, right) = layer.padding
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right)), constant_values=Fraction(0))
+    outputs, within, k_h, k_w = layer.weight.shape
+    reach = [(size - 1) * step + 1 for size, step in zip((k_h, k_w), layer.dilation, strict=True)]
+    rows, cols = ((padded.shape[1 + a] - reach[a]) // layer.stride[a] + 1 for a in range(2))
+    out = np.empty((outputs, rows, cols), object)
+    for o, row, col in np.ndindex(out.shape):
+        first = o // (outputs // layer.groups) * within
+        total = Fraction(0)
+        for i, k, m in np.ndindex(within, k_h, k_w):
+            y, z = row * layer.stride[0] + k * layer.dilation[0], col * layer.stride[1] + m * layer.dilation[1]
+            total += Fraction(layer.weight[o, i, k, m].item()) * padded[first + i, y, z]
+        scale = layer.scale[o] if layer.scale else Fraction(1)
+        out[o, row, col] = scale * total + (0 if layer.bias is None else Fraction(float(layer.bias[o])))
+    return out
+
+
+def _exact_pool(layer, x):
+    channels, height, width = x.shape
+    (top, bottom), (left, right) = layer.padding
+    rows = (height + top + bottom - layer.kernel[0]) // layer.stride[0] + 1
+    cols = (width + left + right - layer.kernel[1]) // layer.stride[1] + 1
+    out = np.empty((channels, rows, cols), object)
+    for c, row, col in np.ndindex(out.shape):
+        window = [
+            x[c, y, z]
+            for y in range(row * layer.stride[0] - top, row * layer.stride[0] - top + layer.kernel[0])
+            for z in range(col * layer.stride[1] - left, col * layer.stride[1] - left + layer.kernel[1])
+            if 0 <= y < height and 0 <= z < width
+        ]
+        if layer.rule == "max":
+            best = window[0]
+            for value in window[1:]:
+                best = value if _greater(value, best) else best
+            out[c, row, col] = best
+        else:
+            total = sum((value.plain for value in window), Fraction(0))
+            area = layer.kernel[0] * layer.kernel[1] if layer.rule == "avg" else 1
+            out[c, row, col] = Rooted(total / area)
+    return out
+
+
+def _greater(one, other):
+    """Of values of one channel: they have one root, and so one factor's sign decides."""
+    if one.factor == 0 and other.factor == 0:
+        return one.value > other.value
+    assert one.square == other.square
+    return Rooted(one.value - other.value, one.factor - other.factor, one.square).above(Fraction(0)) > 0
+
+
+def seen(encoding, frames, assumptions):
+    """What a model is fed for frames: object[n_frames, C, H, W] of Fraction."""
+    values = to_values(encoding, frames)
+    scale, offset = assumptions.input_scale, assumptions.input_offset
+    return np.vectorize(lambda value: Fraction(int(value)) * scale + offset, otypes=[object])(values)
+
+
+ENCODINGS = ({"kind": "binary", "threshold": 3}, {"kind": "bitplanes", "bits": 3}, {"kind": "count", "levels": 5})
+
+
+def random_model(seed):
+    """A model in which every layer is exact, assumptions for it, and frames."""
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(1, 3)), int(rng.integers(2, 6)), int(rng.integers(2, 6)))
+    assumptions = Assumptions(
+        encoding=ENCODINGS[int(rng.integers(3))],
+        input_scale=Fraction(int(rng.choice([1, 1, 2, -1])), int(rng.choice([1, 7]))),
+        input_offset=Fraction(int(rng.choice([0, 0, -1])), 2),
+        strict=bool(rng.integers(2)),
+        weight_bits=24,
+    )
+    maker = _Maker(rng, shape, assumptions)
+    for _ in range(int(rng.integers(1, 4))):
+        maker.block()
+    maker.end()
+    frames = rng.integers(0, 6, (4, *shape))
+    return FloatModel(f"random{seed}", "test", shape, tuple(maker.layers)), assumptions, frames
+
+
+class _Maker:
+    """Layers at random: small dyadic weights, at a power of two for each unit."""
+
+    def __init__(self, rng, shape, assumptions):
+        self.rng, self.layers = rng, []
+        self.source, self.shape = "input", shape
+        self.spikes, self.silent = assumptions.encoding["kind"] == "binary", assumptions.input_offset == 0
+        self.ends = [(0, 1), (0, 1), (-1, 1)][int(rng.integers(3))]
+
+    def put(self, made, name, *arguments, sources=None, **options):
+        """Add a layer that reads the last one."""
+        layer = made(f"{name}{len(self.layers)}", sources or (self.source,), *arguments, **options)
+        self.layers.append(layer)
+        self.source = layer.name
+        return layer.name
+
+    def weight(self, *shape):
+        rng = self.rng
+        size = int(rng.choice([1, 3, 7]))
+        whole = rng.integers(-size, size + 1, shape) * (rng.random(shape) < rng.choice([0.4, 1.0]))
+        by = 2.0 ** rng.integers(-6, 3, (shape[0], *[1] * (len(shape) - 1)))
+        if rng.random() < 0.3:
+            return whole
+        return whole * by * float(rng.choice([1.0, 3.0, 0.75]))
+
+    def small(self, count):
+        return self.rng.integers(-6, 7, count) / float(self.rng.choice([1, 2, 4]))
+
+    def conv(self, outputs=None):
+        rng = self.rng
+        channels, height, width = self.shape
+        groups = channels if rng.random() < 0.2 else 1
+        outputs = outputs or groups * int(rng.integers(1, 4))
+        groups = groups if outputs % groups == 0 else 1
+        kernel = tuple(int(rng.integers(1, min(3, size) + 1)) for size in (height, width))
+        padding = ((0, 0), (0, 0))
+        if self.silent and rng.random() < 0.5:
+            padding = tuple(tuple(int(side) for side in rng.integers(0, 2, 2)) for _ in range(2))
+        weight = self.weight(outputs, channels // groups, *kernel)
+        bias = self.small(outputs) if rng.random() < 0.5 else None
+        scale = None
+        if weight.dtype.kind == "i" and rng.random() < 0.7:
+            scale = tuple(Fraction(int(rng.choice([1, 3, -2])), int(rng.integers(1, 9))) for _ in range(outputs))
+        stride = tuple(int(step) for step in rng.choice([1, 1, 2], 2))
+        return Conv, "conv", {
+            "weight": weight, "bias": bias, "scale": scale, "stride": stride, "padding": padding, "groups": groups,
+        }  # fmt: skip
+
+    def add_conv(self, outputs=None, **changed):
+        made, name, options = self.conv(outputs)
+        options |= changed
+        self.put(made, name, **options)
+        (top, bottom), (left, right) = options["padding"]
+        sizes = (self.shape[1] + top + bottom, self.shape[2] + left + right)
+        kernel = options["weight"].shape[2:]
+        rows, cols = ((size - k) // step + 1 for size, k, step in zip(sizes, kernel, options["stride"], strict=True))
+        self.shape = (len(options["weight"]), rows, cols)
+        self.silent = self.silent and options["bias"] is None
+        self.spikes = False
+
+    def pool(self, rule):
+        kernel = tuple(int(self.rng.integers(1, min(2, size) + 1)) for size in self.shape[1:])
+        padding = ((0, 0), (0, 0))
+        if rule != "max" and self.silent and self.rng.random() < 0.3:
+            padding = tuple((0, size - 1) for size in kernel)
+        sizes = [size + sum(sides) for size, sides in zip(self.shape[1:], padding, strict=True)]
+        self.put(Pool, f"{rule}pool", rule, kernel, kernel, padding)
+        self.shape = (self.shape[0], *((size - k) // k + 1 for size, k in zip(sizes, kernel, strict=True)))
+        if rule != "max":
+            self.spikes = False
+
+    def norm(self):
+        count = self.shape[0]
+        gamma = self.rng.integers(-2, 4, count) / 2.0
+        variance = self.rng.integers(0, 9, count) / 2.0
+        self.put(
+            BatchNorm, "bn", gamma, self.small(count), self.small(count), variance, float(self.rng.choice([1e-5, 1.0]))
+        )
+
+    def step(self):
+        count = self.shape[0]
+        level = self.small(count if self.rng.random() < 0.5 else 1)
+        low, high = (Fraction(end) for end in self.ends)
+        if self.rng.random() < 0.15:
+            low, high = high, low
+        strict = [None, None, True, False][int(self.rng.integers(4))]
+        self.put(Step, "step", level, strict, low, high)
+        self.spikes, self.silent = True, 0 in (low, high)
+
+    def between(self):
+        """What may lie between sums and their step."""
+        rng = self.rng
+        if rng.random() < 0.25:
+            self.pool("max")
+        if rng.random() < 0.2:
+            self.put(Scale, "scale", rng.choice([-2.0, 0.5, 3.0, 0.0], self.shape[0]), self.small(1))
+        if rng.random() < 0.4:
+            self.norm()
+        if rng.random() < 0.1:
+            self.pool("max")
+
+    def block(self):
+        """Sums of some kind, and a step; perhaps a pool."""
+        rng = self.rng
+        match int(rng.integers(6)):
+            case 0:
+                if rng.random() < 0.5:
+                    self.pool(str(rng.choice(["sum", "avg"])))
+            case 1:
+                self.add_conv()
+                self.add_conv()
+            case 2:
+                source, shape, kept = self.source, self.shape, (self.spikes, self.silent)
+                self.add_conv(3)
+                one, first = self.source, self.shape
+                self.source, self.shape, (self.spikes, self.silent) = source, shape, kept
+                two = (source,)
+                if rng.random() < 0.8:
+                    like = self.layers[-1]
+                    self.put(
+                        Conv,
+                        "conv",
+                        self.weight(*like.weight.shape),
+                        stride=like.stride,
+                        padding=like.padding,
+                        groups=like.groups,
+                    )
+                    two = (self.source,)
+                if two == (source,) and first != shape:
+                    two = (one,)
+                self.shape, self.spikes, self.silent = first, False, False
+                self.put(Sum, "sum", sources=(one, *two))
+                if rng.random() < 0.3:
+                    self.add_conv()
+            case 3:
+                source, shape, kept = self.source, self.shape, (self.spikes, self.silent)
+                self.add_conv(2)
+                first = self.shape
+                like = self.layers[-1]
+                self.step()
+                one, silent = self.source, self.silent
+                self.source, self.shape, (self.spikes, self.silent) = source, shape, kept
+                self.put(
+                    Conv,
+                    "conv",
+                    self.weight(*like.weight.shape),
+                    stride=like.stride,
+                    padding=like.padding,
+                    groups=like.groups,
+                )
+                self.shape, self.spikes = first, False
+                self.step()
+                self.silent = self.silent and silent
+                self.put(Join, "join", sources=(one, self.source))
+                self.shape = (2 * first[0], *first[1:])
+                self.add_conv()
+            case _:
+                self.add_conv()
+        self.between()
+        self.step()
+        if rng.random() < 0.3:
+            self.pool("max")
+
+    def end(self):
+        """Dense layers; a step, or sums that compete."""
+        rng = self.rng
+        if rng.random() < 0.2:
+            return
+        if rng.random() < 0.5:
+            self.put(Flat, "flat")
+            self.shape = (int(np.prod(self.shape)), 1, 1)
+        for _ in range(int(rng.integers(1, 3))):
+            count = int(rng.integers(2, 5))
+            values = int(np.prod(self.shape))
+            self.put(Linear, "fc", self.weight(count, values), self.small(count) if rng.random() < 0.5 else None)
+            self.shape, self.spikes = (count, 1, 1), False
+            if rng.random() < 0.5:
+                if rng.random() < 0.3:
+                    self.norm()
+                self.step()
+        if rng.random() < 0.2 and not self.spikes:
+            self.put(Scale, "scale", rng.choice([-2.0, 0.5, 3.0], self.shape[0]), self.small(1))
