@@ -20,7 +20,11 @@ pytestmark = pytest.mark.architecture
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("isa_spec", "compiler", "neuroproc")
-OPTIONAL = {"neuroproc/plots.py": {"matplotlib"}, "neuroproc/formats/shd.py": {"h5py"}}
+OPTIONAL = {
+    "neuroproc/plots.py": {"matplotlib"},
+    "neuroproc/formats/shd.py": {"h5py"},
+    "compiler/frontends/onnx/file.py": {"onnx"},
+}
 """Extras, each in the one file that needs it, and only inside its functions."""
 TRAINING = frozenset(
     f"compiler/learning/{name}.py"
