@@ -9,15 +9,17 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 from isa_spec.errors import FormatError, NeuroprocError
 
 
 @contextlib.contextmanager
-def write_atomically(path: str | Path) -> Iterator[io.BytesIO]:
-    """Buffer whose bytes become the file when the block ends without an error; else nothing is left behind.
+def write_atomically(path: str | Path) -> Iterator[IO[bytes]]:
+    """File whose bytes become that of the path when the block ends without an error; else nothing is left behind.
 
-    What is no regular file (a pipe, ``/dev/null``) is written to, never replaced.
+    They go to a scratch file beside it as they are written, so that no file is too large for memory. What is no regular
+    file (a pipe, ``/dev/null``) is written to, never replaced.
 
     Parameters
     ----------
@@ -28,37 +30,76 @@ def write_atomically(path: str | Path) -> Iterator[io.BytesIO]:
     NeuroprocError
         If the file cannot be written, for example because the disk is full.
     """
-    buffer = io.BytesIO()
-    yield buffer
     # Through a link to what it points to, as plain writing would do.
     target = os.path.realpath(path)
+    scratch = None
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            with open(target, "wb") as file:
-                file.write(buffer.getbuffer())
-        else:
-            _replace(target, buffer)
+        with _complaining(path):
+            if os.path.exists(target) and not os.path.isfile(target):
+                raw = _Raw(path, target, os.O_WRONLY)
+            else:
+                folder, name = os.path.split(target)
+                beside = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(8)}.tmp")
+                # Not tempfile: its files are for the owner's eyes only, this one gets the usual mode.
+                raw = _Raw(path, beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                scratch = beside
+        file = io.BufferedWriter(raw, BUFFER)
+        try:
+            yield file
+        except BaseException:
+            raw.is_given_up = True
+            raise
+        finally:
+            file.close()
+        if scratch is not None:
+            with _complaining(path):
+                if os.path.exists(target):
+                    os.chmod(scratch, stat.S_IMODE(os.stat(target).st_mode))
+                os.replace(scratch, target)
+    except BaseException:
+        if scratch is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(scratch)
+        raise
+
+
+BUFFER = 2**16
+"""Bytes that are written at once."""
+
+
+class _Raw(io.FileIO):
+    """A file for writing that says its name, and not that of its scratch file, when it cannot be written.
+
+    Attributes
+    ----------
+    is_given_up : bool
+        Whether what is still written, from a buffer, has no place to go to any more.
+    """
+
+    is_given_up = False
+
+    def __init__(self, path: str | Path, place: str, flags: int) -> None:
+        handle = os.open(place, flags | getattr(os, "O_BINARY", 0), 0o666)
+        super().__init__(handle, "wb")
+        self._path = path
+
+    def write(self, data: Any) -> int:
+        """Write what there is room for; the number of bytes."""
+        if self.is_given_up:
+            return len(data)
+        with _complaining(self._path):
+            return super().write(data)
+
+
+@contextlib.contextmanager
+def _complaining(path: str | Path) -> Iterator[None]:
+    """Errors of the system become ours, a reader that has gone aside: nothing is wrong then."""
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
         raise NeuroprocError(f"{path}: cannot be written ({error.strerror}); nothing was left behind") from None
-
-
-def _replace(target: str, buffer: io.BytesIO) -> None:
-    folder, name = os.path.split(target)
-    scratch = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(8)}.tmp")
-    # Not tempfile: its files are for the owner's eyes only, this one gets the usual mode.
-    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            if os.path.exists(target):
-                os.chmod(scratch, stat.S_IMODE(os.stat(target).st_mode))
-            file.write(buffer.getbuffer())
-        os.replace(scratch, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(scratch)
-        raise
 
 
 def read_bytes(path: str | Path) -> bytes:

@@ -5,31 +5,30 @@ Source: isa_spec/spike_formats.toml.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from isa_spec.arrays import ZIP_MAGIC, decode_npz, encode_npz
-from isa_spec.errors import EmulationError, FormatError
-from isa_spec.files import read_bytes, write_atomically
+from isa_spec.arrays import ZIP_MAGIC, decode_npz
+from isa_spec.errors import FormatError
 from isa_spec.image import Port
 from isa_spec.spikes import SpikeEvents
+from neuroproc.formats.spike_csv import COLUMNS, MOST_PORTS, Block, CsvReader, Line, blocks_of
+from neuroproc.formats.spike_writers import open_spikes
 
-COLUMNS = ("cycle", "port", "value")
-HEADERS = ([*COLUMNS], ["cycle", "port"])
-MOST_PORTS = np.iinfo(np.int32).max
-"""Where no image says how many there are."""
-MOST_CHARACTERS = 2**30
-"""Of a text raster."""
-SUFFIXES: Mapping[str, str] = {".csv": "csv", ".txt": "raster", ".npz": "npz"}
+SMALL = 2**24
+"""Bytes of a file that is read at once, whatever the order of its lines; no result depends on it."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _DIGEST = re.compile(r"image\s*[=:]?\s*(sha256:[0-9a-f]+)")
-_LIMITS = np.iinfo(np.int64)
 
 
 def read_spikes(
@@ -65,47 +64,66 @@ def read_spike_file(
     ------------------
     As `read_spikes`.
     """
-    if isinstance(source, str | Path):
-        where, data = str(source), read_bytes(source)
-    else:
-        where = str(getattr(source, "name", "<stream>"))
-        try:
-            content = source.read()
-        except UnicodeDecodeError:
-            raise FormatError(f"{where}: neither text nor a numpy archive") from None
-        data = content.encode() if isinstance(content, str) else content
-    if data.startswith(ZIP_MAGIC):
-        return _from_npz(data, ports, image_digest, where)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise FormatError(f"{where}: neither text nor a numpy archive") from None
-    digests: list[str] = []
-    lines = list(_content_lines(text, digests))
-    for found in digests:
-        _check_digest(found, image_digest, where)
-    if not lines:
-        raise FormatError(
-            f"{where}: empty, allowed: a CSV file with the header {','.join(COLUMNS)}, or lines of 0 and 1"
-        )
-    read = _from_csv if lines[0][1].strip("01") else _from_raster
-    return read(lines, ports, where), digests[0] if digests else None
+    with _opened(source) as (stream, where):
+        named = _Named(image_digest, where)
+        events = _joined(list(_pieces(stream, ports, named, where)))
+        return events, named.found
+
+
+def read_pieces(
+    source: str | Path | IO[Any], ports: Sequence[Port] | None, image_digest: str | None = None, small: int = SMALL
+) -> Iterator[SpikeEvents]:
+    """Events of a spike file as `read_spikes` gives them, piece after piece; no cycle of a piece is before one of an
+    earlier piece.
+
+    A large CSV file whose lines are in the order of cycles is never in memory as a whole. It is read twice: the order,
+    and everything else that may be wrong, is seen before the first piece is given. Any other file is one piece.
+
+    Parameters
+    ----------
+    small : int, bytes
+        A file of more is large.
+
+    Other parameters, Raises
+    ------------------------
+    As `read_spikes`.
+    """
+    with _opened(source) as (stream, where):
+        named = _Named(image_digest, where)
+        begin = stream.tell()
+        is_large = stream.seek(0, os.SEEK_END) - begin > small
+        stream.seek(begin)
+        is_ordered = False
+        if is_large and not _is_archive(stream):
+            ends = ((int(piece.cycle[0]), int(piece.cycle[-1])) for piece in _pieces(stream, ports, named, where))
+            is_ordered = all(one[1] <= other[0] for one, other in itertools.pairwise(ends))
+            stream.seek(begin)
+        if is_ordered:
+            yield from _pieces(stream, ports, named, where)
+        else:
+            yield _joined(list(_pieces(stream, ports, named, where)))
 
 
 def write_spikes(
-    target: str | Path | IO[Any], events: SpikeEvents, ports: Sequence[Port] | None, image_digest: str | None = None
+    target: str | Path | IO[Any],
+    events: SpikeEvents,
+    ports: Sequence[Port] | None,
+    image_digest: str | None = None,
+    suffix: str | None = None,
 ) -> None:
-    """Write events to a file of the format that its suffix says, or as CSV to a stream.
+    """Write events to a file or a stream.
 
     Parameters
     ----------
     target : str, Path or stream
-        ``.csv``, ``.txt`` (raster) or ``.npz``. A file appears whole or not at all.
+        A file appears whole or not at all.
     events : SpikeEvents
     ports : sequence of Port or None
         The image's outputs (or inputs); None where no image says how many there are: those up to the last event's.
     image_digest : str or None
-        Kept in the file, except in a raster, which has no place for it.
+        Kept in the file.
+    suffix : str, optional
+        ``.csv``, ``.txt`` (raster) or ``.npz``; that of the file's name, and ``.csv`` for a stream.
 
     Raises
     ------
@@ -117,90 +135,116 @@ def write_spikes(
         If the file cannot be written.
     """
     n_ports = int(events.port.max(initial=-1)) + 1 if ports is None else len(ports)
-    if len(events) and not 0 <= events.port.min() <= events.port.max() < n_ports:
-        wrong = events.port[(events.port < 0) | (events.port >= n_ports)][0]
-        raise EmulationError(f"event at port {wrong}, allowed 0..{n_ports - 1}")
-    if not isinstance(target, str | Path):
-        text = _to_csv(events, image_digest)
-        target.write(text if isinstance(target, io.TextIOBase) else text.encode())
+    with open_spikes(target, n_ports, image_digest, suffix) as add:
+        add(events)
+
+
+@contextlib.contextmanager
+def _opened(source: str | Path | IO[Any]) -> Iterator[tuple[IO[bytes], str]]:
+    """A stream of bytes that can go back, and what it is called."""
+    with contextlib.ExitStack() as stack:
+        where = str(source if isinstance(source, str | Path) else getattr(source, "name", "<stream>"))
+        try:
+            stream = stack.enter_context(open(source, "rb")) if isinstance(source, str | Path) else source
+            if isinstance(stream, io.TextIOBase):
+                stream = io.BytesIO(stream.read().encode())
+            elif not stream.seekable():
+                # What comes through a pipe may be too long for memory, too.
+                kept = stack.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(stream, kept)
+                kept.seek(0)
+                stream = kept
+        except UnicodeDecodeError:
+            raise FormatError(f"{where}: neither text nor a numpy archive") from None
+        except OSError as error:
+            raise FormatError(f"{where}: cannot be read ({error.strerror})") from None
+        yield stream, where
+
+
+def _is_archive(stream: IO[bytes]) -> bool:
+    begin = stream.tell()
+    magic = stream.read(len(ZIP_MAGIC))
+    stream.seek(begin)
+    return magic == ZIP_MAGIC
+
+
+class _Named:
+    """The digest that a file names, held against the one that is wanted.
+
+    Parameters
+    ----------
+    wanted : str or None
+    where : str
+        For messages.
+    """
+
+    def __init__(self, wanted: str | None, where: str) -> None:
+        self._wanted, self._where = wanted, where
+        self.found: str | None = None
+
+    def take(self, digest: str) -> None:
+        """Note a digest.
+
+        Raises
+        ------
+        FormatError
+            If another one is wanted.
+        """
+        self.found = self.found or digest
+        if self._wanted not in (None, digest):
+            raise FormatError(
+                f"{self._where}: made for image {digest}, this image is {self._wanted}; use that image, or drop the "
+                "digest"
+            )
+
+
+def _pieces(stream: IO[bytes], ports: Sequence[Port] | None, named: _Named, where: str) -> Iterator[SpikeEvents]:
+    """Events in the order of the file, some at a time, never none; each piece is sorted."""
+    if _is_archive(stream):
+        yield _from_npz(stream.read(), ports, named, where)
         return
-    suffix = Path(target).suffix.lower()
-    if suffix not in SUFFIXES:
-        known = ", ".join(f"{key} ({kind})" for key, kind in SUFFIXES.items())
-        raise FormatError(f"{target}: suffix '{suffix}' is unknown, allowed for spikes: {known}")
-    if SUFFIXES[suffix] == "npz":
-        content = {name: getattr(events, name) for name in COLUMNS}
-        if image_digest is not None:
-            content["image"] = np.array(image_digest)
-        data = encode_npz(content)
-    elif SUFFIXES[suffix] == "raster":
-        data = _to_raster(events, n_ports, str(target)).encode()
-    else:
-        data = _to_csv(events, image_digest).encode()
-    with write_atomically(target) as file:
-        file.write(data)
+
+    def content_lines(block: Block) -> Iterator[Line]:
+        return _content_lines(block, named, where)
+
+    blocks = blocks_of(stream, where)
+    lines = next(filter(None, (list(content_lines(block)) for block in blocks)), [])
+    if not lines:
+        raise FormatError(
+            f"{where}: empty, allowed: a CSV file with the header {','.join(COLUMNS)}, or lines of 0 and 1"
+        )
+    if not lines[0][1].strip("01"):
+        yield _from_raster([*lines, *itertools.chain.from_iterable(map(content_lines, blocks))], ports, where)
+        return
+    reader = CsvReader(lines[0], ports, where)
+    first = reader.read_lines(iter(lines[1:]))
+    later = (reader.read(block, content_lines) for block in blocks)
+    yield from (piece for piece in itertools.chain([first], later) if len(piece))
 
 
-def _content_lines(text: str, digests: list[str]) -> Iterator[tuple[int, str]]:
-    """Number and content of the lines that hold something; a digest in a comment is appended to the list."""
-    for number, line in enumerate(text.splitlines(), 1):
+def _joined(pieces: list[SpikeEvents]) -> SpikeEvents:
+    if len(pieces) == 1:
+        return pieces[0]
+    return SpikeEvents.of(*(np.concatenate([np.zeros(0, np.int64), *column]) for column in _columns(pieces)))
+
+
+def _columns(pieces: list[SpikeEvents]) -> Iterator[list[np.ndarray]]:
+    for name in COLUMNS:
+        yield [getattr(piece, name) for piece in pieces]
+
+
+def _content_lines(block: Block, named: _Named, where: str) -> Iterator[Line]:
+    """Number and content of the lines that hold something; a digest in a comment is noted."""
+    for number, line in enumerate(block.lines(where), block.first_line):
         content, _, comment = line.partition("#")
         found = _DIGEST.fullmatch(comment.strip())
         if found:
-            digests.append(found[1])
+            named.take(found[1])
         if content.strip():
             yield number, content.strip()
 
 
-def _check_digest(found: str, wanted: str | None, where: str) -> None:
-    if wanted is not None and found != wanted:
-        raise FormatError(
-            f"{where}: made for image {found}, this image is {wanted}; use that image, or drop the digest"
-        )
-
-
-def _from_csv(lines: list[tuple[int, str]], ports: Sequence[Port] | None, where: str) -> SpikeEvents:
-    header = [name.strip() for name in lines[0][1].split(",")]
-    if header not in HEADERS:
-        raise FormatError(
-            f"{where} line {lines[0][0]}: header '{lines[0][1][:60]}', allowed: {' or '.join(map(','.join, HEADERS))}"
-        )
-    numbers = {port.name: number for number, port in enumerate(ports or ())}
-    n_ports = _count(ports)
-    rows = []
-    for number, line in lines[1:]:
-        cells = [cell.strip() for cell in line.split(",")]
-        if len(cells) != len(header):
-            raise FormatError(
-                f"{where} line {number}: {len(cells)} values, expected {len(header)} ({','.join(header)})"
-            )
-        cycle = _integer(cells[0], "cycle", where, number)
-        if cycle < 0:
-            raise FormatError(f"{where} line {number}: cycle {cycle} is negative, allowed: 0 and above")
-        value = _integer(cells[2], "value", where, number) if len(cells) > 2 else 1
-        rows.append((cycle, _port(cells[1], numbers, n_ports, where, number), value))
-    table = np.array(rows, np.int64).reshape(-1, 3)
-    return SpikeEvents.of(table[:, 0], table[:, 1], table[:, 2])
-
-
-def _integer(cell: str, name: str, where: str, line: int) -> int:
-    if not _INTEGER.fullmatch(cell) or not _LIMITS.min <= int(cell) <= _LIMITS.max:
-        raise FormatError(f"{where} line {line}: {name} '{cell[:40]}', allowed: an integer of 64 bits")
-    return int(cell)
-
-
-def _port(cell: str, numbers: Mapping[str, int], n_ports: int, where: str, line: int) -> int:
-    port = int(cell) if _INTEGER.fullmatch(cell) else numbers.get(cell, -1)
-    if not 0 <= port < n_ports:
-        names = ", ".join(list(numbers)[:4]) + (", ..." if len(numbers) > 4 else "")
-        raise FormatError(
-            f"{where} line {line}: port '{cell[:40]}' is unknown, allowed: 0..{n_ports - 1}"
-            + (f" or {names}" if names else "")
-        )
-    return port
-
-
-def _from_raster(lines: list[tuple[int, str]], ports: Sequence[Port] | None, where: str) -> SpikeEvents:
+def _from_raster(lines: list[Line], ports: Sequence[Port] | None, where: str) -> SpikeEvents:
     width = len(lines[0][1])
     for number, line in lines:
         if line.strip("01"):
@@ -214,14 +258,11 @@ def _from_raster(lines: list[tuple[int, str]], ports: Sequence[Port] | None, whe
     return SpikeEvents.of(cycle, port)
 
 
-def _from_npz(
-    data: bytes, ports: Sequence[Port] | None, image_digest: str | None, where: str
-) -> tuple[SpikeEvents, str | None]:
+def _from_npz(data: bytes, ports: Sequence[Port] | None, named: _Named, where: str) -> SpikeEvents:
     arrays = decode_npz(data, where)
-    image = arrays.pop("image", None)
-    digest = None if image is None else str(image)
+    digest = arrays.pop("image", None)
     if digest is not None:
-        _check_digest(digest, image_digest, where)
+        named.take(str(digest))
     unknown = set(arrays) - set(COLUMNS)
     missing = {"cycle", "port"} - set(arrays)
     if unknown or missing:
@@ -238,34 +279,8 @@ def _from_npz(
     cycle, port = arrays["cycle"], arrays["port"]
     if len(cycle) and cycle.min() < 0:
         raise FormatError(f"{where}: cycle {cycle.min()} is negative, allowed: 0 and above")
-    wrong = port[(port < 0) | (port >= _count(ports))]
+    n_ports = MOST_PORTS if ports is None else len(ports)
+    wrong = port[(port < 0) | (port >= n_ports)]
     if len(wrong):
-        raise FormatError(f"{where}: port {wrong[0]} is unknown, allowed: 0..{_count(ports) - 1}")
-    return SpikeEvents.of(cycle, port, arrays["value"]), digest
-
-
-def _count(ports: Sequence[Port] | None) -> int:
-    return MOST_PORTS if ports is None else len(ports)
-
-
-def _to_csv(events: SpikeEvents, image_digest: str | None) -> str:
-    head = ([] if image_digest is None else [f"# image {image_digest}"]) + [",".join(COLUMNS)]
-    columns = (getattr(events, name).tolist() for name in COLUMNS)
-    return "\n".join(head + [f"{c},{p},{v}" for c, p, v in zip(*columns, strict=True)]) + "\n"
-
-
-def _to_raster(events: SpikeEvents, n_ports: int, where: str) -> str:
-    if np.any(events.value != 1):
-        wrong = events.value[events.value != 1][0]
-        raise FormatError(f"{where}: a text raster holds spikes only, found charge {wrong}; write .csv or .npz")
-    n_cycles = int(events.cycle.max(initial=-1)) + 1
-    size = n_ports * n_cycles
-    if size > MOST_CHARACTERS:
-        raise FormatError(
-            f"{where}: a text raster of {n_ports:,} ports and {n_cycles:,} cycles has {size:,} characters, allowed: "
-            f"{MOST_CHARACTERS:,}; write .csv or .npz"
-        )
-    # One line of nothing is no line; a raster of no spikes still shows its ports.
-    bits = np.full((n_ports, max(n_cycles, 1)), ord("0"), np.uint8)
-    bits[events.port, events.cycle] = ord("1")
-    return "".join(row.tobytes().decode() + "\n" for row in bits)
+        raise FormatError(f"{where}: port {wrong[0]} is unknown, allowed: 0..{n_ports - 1}")
+    return SpikeEvents.of(cycle, port, arrays["value"])

@@ -103,3 +103,31 @@ def test_no_place(tmp_path: Path, name: str) -> None:
     with pytest.raises(NeuroprocError, match="cannot be written"), write_atomically(tmp_path / name) as file:
         file.write(b"x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_does_not_wait_in_memory(tmp_path: Path) -> None:
+    """A block is on the disk, under another name, before the next one comes; an interruption takes it away again."""
+    path = tmp_path / "file"
+
+    def write(interrupted: bool) -> None:
+        with write_atomically(path) as file:
+            file.write(b"a" * 2**20)
+            file.write(b"b" * 2**20)
+            (scratch,) = tmp_path.iterdir()
+            assert scratch != path
+            assert scratch.stat().st_size >= 2**20
+            if interrupted:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(True)
+    assert list(tmp_path.iterdir()) == []
+    write(False)
+    assert path.read_bytes() == b"a" * 2**20 + b"b" * 2**20
+
+
+@pytest.mark.error
+def test_errors_of_other_files_are_not_ours(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), write_atomically(tmp_path / "file"):
+        (tmp_path / "none").read_bytes()
+    assert list(tmp_path.iterdir()) == []
