@@ -108,7 +108,8 @@ def _exact_layer(layer, read, strict):
 
             return _map(x, normed)
         case Sum():
-            return lift(sum(plain(one) for one in read))
+            times = np.ones((len(read), len(x)), int) if layer.factor is None else layer.factor
+            return lift(sum(plain(one) * by[:, None, None] for one, by in zip(read, times.astype(object), strict=True)))
         case Join():
             return np.concatenate(read)
         case Flat():
@@ -133,7 +134,7 @@ def _map(x, change):
 
 def _exact_conv(layer, x):
     (top, bottom), (left, right) = layer.padding
-    padded = np.pad(x, ((0, 0), (top, bottom), (left, right)), constant_values=Fraction(0))
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right)), constant_values=layer.pad_value)
     outputs, within, k_h, k_w = layer.weight.shape
     reach = [(size - 1) * step + 1 for size, step in zip((k_h, k_w), layer.dilation, strict=True)]
     rows, cols = ((padded.shape[1 + a] - reach[a]) // layer.stride[a] + 1 for a in range(2))
@@ -218,6 +219,7 @@ class _Maker:
         self.rng, self.layers = rng, []
         self.source, self.shape = "input", shape
         self.spikes, self.silent = assumptions.encoding["kind"] == "binary", assumptions.input_offset == 0
+        self.whole = rng.random() < 0.2
         self.ends = [(0, 1), (0, 1), (-1, 1)][int(rng.integers(3))]
 
     def put(self, made, name, *arguments, sources=None, **options):
@@ -232,12 +234,18 @@ class _Maker:
         size = int(rng.choice([1, 3, 7]))
         whole = rng.integers(-size, size + 1, shape) * (rng.random(shape) < rng.choice([0.4, 1.0]))
         by = 2.0 ** rng.integers(-6, 3, (shape[0], *[1] * (len(shape) - 1)))
-        if rng.random() < 0.3:
+        if self.whole or rng.random() < 0.3:
             return whole
         return whole * by * float(rng.choice([1.0, 3.0, 0.75]))
 
     def small(self, count):
         return self.rng.integers(-6, 7, count) / float(self.rng.choice([1, 2, 4]))
+
+    def silence(self):
+        """What silence stands for; None where that is not one value, or a sum."""
+        if self.silent:
+            return 0
+        return self.low if self.layers and isinstance(self.layers[-1], Step) else None
 
     def conv(self, outputs=None):
         rng = self.rng
@@ -247,7 +255,8 @@ class _Maker:
         groups = groups if outputs % groups == 0 else 1
         kernel = tuple(int(rng.integers(1, min(3, size) + 1)) for size in (height, width))
         padding = ((0, 0), (0, 0))
-        if self.silent and rng.random() < 0.5:
+        silence = self.silence()
+        if silence is not None and rng.random() < 0.5:
             padding = tuple(tuple(int(side) for side in rng.integers(0, 2, 2)) for _ in range(2))
         weight = self.weight(outputs, channels // groups, *kernel)
         bias = self.small(outputs) if rng.random() < 0.5 else None
@@ -257,6 +266,7 @@ class _Maker:
         stride = tuple(int(step) for step in rng.choice([1, 1, 2], 2))
         return Conv, "conv", {
             "weight": weight, "bias": bias, "scale": scale, "stride": stride, "padding": padding, "groups": groups,
+            "pad_value": Fraction(silence or 0),
         }  # fmt: skip
 
     def add_conv(self, outputs=None, **changed):
@@ -298,7 +308,7 @@ class _Maker:
             low, high = high, low
         strict = [None, None, True, False][int(self.rng.integers(4))]
         self.put(Step, "step", level, strict, low, high)
-        self.spikes, self.silent = True, 0 in (low, high)
+        self.spikes, self.silent, self.low = True, 0 in (low, high), low
 
     def between(self):
         """What may lie between sums and their step."""
@@ -337,12 +347,14 @@ class _Maker:
                         stride=like.stride,
                         padding=like.padding,
                         groups=like.groups,
+                        pad_value=like.pad_value,
                     )
                     two = (self.source,)
                 if two == (source,) and first != shape:
                     two = (one,)
                 self.shape, self.spikes, self.silent = first, False, False
-                self.put(Sum, "sum", sources=(one, *two))
+                factor = rng.integers(-2, 4, (1 + len(two), first[0])) if rng.random() < 0.3 else None
+                self.put(Sum, "sum", factor, sources=(one, *two))
                 if rng.random() < 0.3:
                     self.add_conv()
             case 3:
@@ -360,6 +372,7 @@ class _Maker:
                     stride=like.stride,
                     padding=like.padding,
                     groups=like.groups,
+                    pad_value=like.pad_value,
                 )
                 self.shape, self.spikes = first, False
                 self.step()

@@ -7,7 +7,7 @@ import pytest
 from import_helpers import exact_run, random_model, seen
 
 from compiler.evaluate import classes, evaluate
-from compiler.frontends.quantise import quantise
+from compiler.frontends.quantising.quantise import quantise
 
 pytestmark = pytest.mark.oracle
 

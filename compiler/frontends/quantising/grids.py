@@ -19,6 +19,10 @@ from isa_spec.errors import NetworkError
 
 WIDEST = 62
 """Bits of the integers that are handled by arrays; wider ones are handled one by one."""
+ALMOST, MOST_SOUGHT, SOME = 1e-5, 127, 16
+"""How near to integers floats are those that were integers times something once, the largest of them that are sought,
+and how many weights of a unit are looked at first.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,23 +124,44 @@ def integer_rows(
             real, top = real * by[:, None], top * np.abs(by)
         chosen = np.ones(len(values), bool) if way == "shared" else rough
         after = [Fraction(1)] * len(values) if behind is None else [one or Fraction(1) for one in behind]
-        product = _steps(top * np.abs([float(one) for one in after]), chosen, limit, way)
-        own_steps = np.abs([product[row] / float(after[row]) for row in np.flatnonzero(chosen)])
+        by = np.array([float(one) for one in after])[chosen]
+        product = _steps(real[chosen] * by[:, None], limit, way)
+        own_steps = product / np.abs(by)
         rounded = np.rint(real[chosen] / own_steps[:, None])
         weight[chosen] = np.clip(rounded, -limit, limit).astype(np.int64)
         size = np.where(top[chosen] > 0, top[chosen], 1)
         error[chosen] = np.abs(weight[chosen] * own_steps[:, None] - real[chosen]).max(axis=1) / size
-        for row in np.flatnonzero(chosen).tolist():
-            step[row] = abs(Fraction(product[row]) / after[row])
+        for row, own in zip(np.flatnonzero(chosen).tolist(), product.tolist(), strict=True):
+            step[row] = abs(Fraction(own) / after[row])
     return Rows(weight, tuple(step), error)
 
 
-def _steps(top: np.ndarray, chosen: np.ndarray, limit: int, way: str) -> np.ndarray:
-    """What a weight of 1 is worth in rows that are chosen to be rounded: float64[O]."""
-    if way == "shared":
-        top = np.full_like(top, top[chosen].max())
-    step = np.where(top > 0, top, 1) / limit
-    return step if way != "power" else 2.0 ** np.ceil(np.log2(step))
+def _steps(real: np.ndarray, limit: int, way: str) -> np.ndarray:
+    """What a weight of 1 is worth in rows that are to be rounded: float64[O]."""
+    top = np.abs(real).max(axis=1)
+    if way == "power":
+        return 2.0 ** np.ceil(np.log2(np.where(top > 0, top, 1) / limit))
+    rows = real if way == "unit" else real.reshape(1, -1)
+    steps = np.array([_step(row, limit) for row in rows])
+    return steps if way == "unit" else np.full(len(real), steps[0])
+
+
+def _step(row: np.ndarray, limit: int) -> float:
+    """What a weight of 1 is worth in one row: as much as the width allows, or where they all but are, in fewer bits."""
+    size = np.abs(row[row != 0])
+    if not len(size):
+        return 1.0
+    top = size.max()
+    some = size[:: len(size) // SOME + 1]
+    for whole in range(1, min(limit, MOST_SOUGHT) + 1):
+        if _integral(some * (whole / top)) and _integral(size * (whole / top)):
+            return float(top / whole)
+    return float(top / limit)
+
+
+def _integral(values: np.ndarray) -> bool:
+    """Whether values are all but integers."""
+    return bool(np.abs(values - np.rint(values)).max() <= ALMOST)
 
 
 def _exact_rows(
@@ -153,7 +178,8 @@ def _exact_rows(
     step, fits = [Fraction(1)] * len(values), np.ones(len(values), bool)
     if plain.any():
         grown = whole[plain] if multiple is None else whole[plain] * multiple[plain]
-        common = np.gcd.reduce(grown, axis=1)
+        # Integers are kept as they are, even where they have a common divisor.
+        common = np.ones(len(grown), np.int64) if limit is None else np.gcd.reduce(grown, axis=1)
         common = np.where(common == 0, 1, common)
         weight[plain] = grown // common[:, None]
         for row, own in zip(np.flatnonzero(plain).tolist(), common.tolist(), strict=True):
@@ -161,7 +187,7 @@ def _exact_rows(
     for row in np.flatnonzero(~plain).tolist():
         by = [1] * values.shape[1] if multiple is None else multiple[row].tolist()
         numbers = [Fraction(value) * times for value, times in zip(values[row].tolist(), by, strict=True)]
-        step[row] = grid(numbers)
+        step[row] = grid(numbers) if limit is not None else Fraction(1)
         small = [int(number / step[row]) for number in numbers]
         fits[row] = max(map(abs, small), default=0) < EXACT
         if fits[row]:

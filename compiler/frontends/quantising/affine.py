@@ -8,9 +8,9 @@ from math import isqrt, sqrt
 
 import numpy as np
 
-from compiler.frontends.levels import Affine, Norm
 from compiler.frontends.model import BatchNorm, Flat, FloatLayer, Scale
-from compiler.frontends.sums import numbers
+from compiler.frontends.quantising.levels import Affine, Norm
+from compiler.frontends.quantising.sums import numbers
 from isa_spec.errors import NetworkError
 
 IRRATIONAL = (

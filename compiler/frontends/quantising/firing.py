@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, gcd
 
 import numpy as np
 
-from compiler.frontends.levels import Affine
 from compiler.frontends.model import Fire, Step
-from compiler.frontends.sums import Refused, Sums, numbers
+from compiler.frontends.quantising.levels import Affine
+from compiler.frontends.quantising.sums import Refused, Sums, numbers
+from compiler.layers import Add, Conv2d, Dense
 from compiler.network import EXACT
 
 
@@ -99,24 +100,29 @@ def integrate(
             continue
         exact = level[unit] / abs(slope)
         sign = 1 if slope > 0 else -1
-        if exact.denominator == 1 or (subtract and exact.denominator <= steps):
+        fine = exact * sums.grain
+        if fine.denominator == 1 or (subtract and fine.denominator <= steps):
             ties.append(unit)
         if not subtract:
-            factor[unit], threshold[unit] = sign, min(floor(exact) + 1 if strict else ceil(exact), EXACT)
+            whole = floor(fine) + 1 if strict else ceil(fine)
+            shared = gcd(whole, sums.grain)
+            factor[unit], threshold[unit] = sign * (sums.grain // shared), min(whole // shared, EXACT)
             continue
         grown, whole = exact.denominator, exact.numerator
         if sums.error or largest[unit] * grown > 2 ** (bits - 1) - 1:
             grown, whole = 1, max(1, round(exact))
             errors.append(float(abs(whole - exact) / exact) if exact else 1.0)
         elif strict:
-            grown, whole = grown * steps, whole * steps + 1
+            grown, whole = grown * steps * sums.grain, whole * steps * sums.grain + 1
         factor[unit], threshold[unit] = sign * grown, min(whole, EXACT)
     return Integrating(factor, threshold, tuple(ties), max(errors))
 
 
 def _largest(sums: Sums) -> np.ndarray:
     """Largest weight of each unit: int64[C]."""
-    weights = getattr(sums.layer, "weight", None)
-    if weights is None:
-        return np.asarray(np.abs(sums.layer.factors).max(axis=0))  # type: ignore[union-attr]
-    return np.asarray(np.abs(weights.reshape(len(weights), -1)).max(axis=1))
+    match sums.layer:
+        case Conv2d() | Dense():
+            return np.asarray(np.abs(sums.layer.weight.reshape(sums.shape[0], -1)).max(axis=1))
+        case Add():
+            return np.asarray(np.abs(sums.layer.factors).max(axis=0))
+    return np.ones(sums.shape[0], np.int64)

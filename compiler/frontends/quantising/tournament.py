@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from math import ceil
+from math import ceil, gcd
 from typing import Any
 
 import numpy as np
 
-from compiler.frontends.grids import grid
-from compiler.frontends.sums import Map, Refused, frozen, repeated
+from compiler.frontends.quantising.grids import grid
+from compiler.frontends.quantising.sums import Map, Refused, frozen, repeated
 from compiler.layers import Dense, Layer
 from compiler.network import EXACT
 
@@ -55,8 +55,10 @@ def tournament(final: Map, name: str, fresh: Callable[[str], str]) -> tuple[list
         pair = int(slope[one] / step), -int(slope[other] / step)
         if max(map(abs, pair)) >= EXACT // 4:
             raise Refused("answers by real numbers of too different scales to be compared exactly; round them before")
-        weight[row, one], weight[row, other] = pair
-        threshold[row] = max(-EXACT, min(EXACT, ceil((offset[other] - offset[one]) / step)))
+        least = ceil((offset[other] - offset[one]) / step * final.grain)
+        shared = gcd(least, final.grain)
+        weight[row, one], weight[row, other] = (part * (final.grain // shared) for part in pair)
+        threshold[row] = max(-EXACT, min(EXACT, least // shared))
     wins = np.zeros((count, len(first)), np.int64)
     wins[first, np.arange(len(first))] = 1
     wins[second, np.arange(len(first))] = -1

@@ -8,17 +8,11 @@ step is brought into the threshold, so it need not be rational.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
+from math import lcm
 from typing import Any
 
-import numpy as np
-
-from compiler.frontends.affine import IRRATIONAL, factor_behind, norm_of, rational, scale_of
-from compiler.frontends.entering import Entrance, enter
-from compiler.frontends.firing import as_step, integrate
 from compiler.frontends.imported import Assumptions, Imported, Meaning
-from compiler.frontends.levels import Affine, Maximum, Norm, Operation, decide
 from compiler.frontends.model import (
     BatchNorm,
     Conv,
@@ -34,39 +28,28 @@ from compiler.frontends.model import (
     Sum,
     Unsupported,
 )
-from compiler.frontends.reading import pooled_shape, readers_of
-from compiler.frontends.records import Records
-from compiler.frontends.sums import (
+from compiler.frontends.quantising.additions import added, linear_addition
+from compiler.frontends.quantising.affine import IRRATIONAL, factor_behind, norm_of, rational, scale_of
+from compiler.frontends.quantising.deciding import Awaiting, awaiting, by_firing, by_step
+from compiler.frontends.quantising.entering import Entrance, enter
+from compiler.frontends.quantising.firing import as_step
+from compiler.frontends.quantising.levels import Affine, Maximum, Norm
+from compiler.frontends.quantising.reading import pooled_shape, readers_of
+from compiler.frontends.quantising.records import Records
+from compiler.frontends.quantising.sums import (
     Map,
     Refused,
     Sums,
-    added,
-    linear_addition,
-    maximum,
-    numbers,
-    passed,
     pooled,
     repeated,
     shape_of,
     weighted,
-    with_thresholds,
-    without_thresholds,
 )
-from compiler.frontends.tournament import chosen, gathered, tournament
-from compiler.layers import Concat, Flatten, Layer, Shape
+from compiler.frontends.quantising.tournament import chosen, gathered, tournament
+from compiler.frontends.quantising.units import maximum
+from compiler.layers import Concat, Flatten, Layer
 from compiler.network import INPUT, LayeredNetwork
 from isa_spec.errors import NetworkError
-
-
-@dataclass(frozen=True, eq=False)
-class Awaiting:
-    """Sums that a step will decide on, and what lies between; ``flat`` is the layer that flattens them, if one does."""
-
-    sums: Sums
-    shape: Shape
-    operations: tuple[Operation, ...] = ()
-    flat: str = ""
-    area: int = 1
 
 
 def quantise(model: FloatModel, assumptions: Assumptions) -> Imported:
@@ -97,6 +80,10 @@ class _Quantiser:
         self._entrance: Entrance = enter(model, assumptions, self._records)
         self._rate = self._entrance.steps > 1 or "steps" in self._entrance.encoding
         self._readers = readers_of(model, self._rate)
+        # Integers are those of a network that is exact in them, and an average stays what it is there.
+        self._averages = all(
+            layer.weight.dtype.kind in "iu" for layer in model.layers if isinstance(layer, Conv | Linear)
+        )
         self._layers: list[Layer] = []
         self._maps: dict[str, Map | Awaiting | None] = {INPUT: self._entrance.map}
         self._meanings: dict[str, Meaning] = {}
@@ -200,7 +187,7 @@ class _Quantiser:
             case Fire():
                 channels = source.shape[0]
                 step, gain = as_step(layer, channels)
-                waiting = self._awaiting(source, layer.name)
+                waiting = awaiting(source, layer.name)
                 return self._stepped(step, replace(waiting, operations=(*waiting.operations, gain)))
             case Scale():
                 return self._scaled(layer, source)
@@ -227,7 +214,7 @@ class _Quantiser:
                 sums = weighted(layer, sources[0], bits, way, behind)
                 self._rounded(layer, sums, "weights")
             case Pool():
-                sums = pooled(layer, sources[0])
+                sums = pooled(layer, sources[0], self._averages)
             case Sum():
                 sums = added(layer, sources, bits)
                 self._rounded(layer, sums, "what its maps are worth to each other")
@@ -238,15 +225,15 @@ class _Quantiser:
         if isinstance(layer, Sum):
             side_by_side, sums = linear_addition(sums, sources, self._fresh(f"{layer.name}.maps"))
             self._layers.append(side_by_side)
-        self._layers.append(without_thresholds(sums.layer))
-        return Map(layer.name, sums.shape, sums.step, sums.constant, False)
+        self._layers.append(sums.layer)
+        return Map(layer.name, sums.shape, sums.step, sums.constant, False, grain=sums.grain)
 
     def _rounded(self, layer: FloatLayer, sums: Sums, what: str) -> None:
         if sums.error:
             self._records.approximate(
                 layer,
                 f"{what} are no integers of {self._assumptions.weight_bits} bits at any scale; rounded to that width, "
-                f"the largest error is {sums.error:.1%} of a unit's largest",
+                f"the largest error is {sums.error:.1e} of a unit's largest",
             )
 
     def _joined(self, layer: Join, sources: list[Map]) -> Map:
@@ -256,13 +243,7 @@ class _Quantiser:
         slope = tuple(one for source in sources for one in source.slope)
         offset = tuple(one for source in sources for one in source.offset)
         spikes, flat = all(source.spikes for source in sources), any(source.flat for source in sources)
-        return Map(layer.name, shape, slope, offset, spikes, flat)
-
-    def _awaiting(self, source: Map | Awaiting, name: str) -> Awaiting:
-        """Sums for a step, whatever it reads; a layer of this name passes a map on."""
-        if isinstance(source, Awaiting):
-            return source
-        return Awaiting(passed(name, source), source.shape)
+        return Map(layer.name, shape, slope, offset, spikes, flat, lcm(*(source.grain for source in sources)))
 
     def _scaled(self, layer: Scale, source: Map | Awaiting) -> Map | Awaiting:
         if isinstance(source, Awaiting):
@@ -276,7 +257,7 @@ class _Quantiser:
             if not exact:
                 self._records.approximate(layer, IRRATIONAL)
             return _through(affine, source)
-        waiting = self._awaiting(source, layer.name)
+        waiting = awaiting(source, layer.name)
         norm: Norm | Affine = norm_of(layer, waiting.shape[0] // waiting.area, waiting.area)
         assert isinstance(norm, Norm)
         if self._rate or any(isinstance(operation, Norm) for operation in waiting.operations):
@@ -289,12 +270,12 @@ class _Quantiser:
         operation = Maximum(layer.name, layer.kernel, layer.stride, layer.padding)
         if isinstance(source, Map) and source.spikes:
             any_of = [slope >= 0 for slope in source.slope]
-            made = maximum(operation.name, source, operation.kernel, operation.stride, operation.padding, any_of)
+            made = maximum(operation, source, any_of)
             self._layers.append(made)
             return replace(source, layer=layer.name, shape=made.output_shape([source.shape]))
         if isinstance(source, Map) and not self._readers.decides(layer.name, pooled_shape(layer, source.shape)):
             raise Refused("takes a maximum of sums, which is no sum, and no step follows; put one after it")
-        waiting = self._awaiting(source, self._fresh(f"{layer.name}.steps"))
+        waiting = awaiting(source, self._fresh(f"{layer.name}.steps"))
         shape = pooled_shape(layer, waiting.shape)
         return replace(waiting, operations=(*waiting.operations, operation), shape=shape)
 
@@ -307,59 +288,42 @@ class _Quantiser:
             return replace(source, flat=layer.name, area=area, shape=shape)
         self._layers.append(Flatten(layer.name, (source.layer,)))
         slope, offset = repeated(source.slope, area), repeated(source.offset, area)
-        return Map(layer.name, shape, slope, offset, source.spikes, True)
+        return Map(layer.name, shape, slope, offset, source.spikes, True, source.grain)
 
     def _stepped(self, layer: Step, source: Map | Awaiting) -> Map:
         if layer.name == self._entrance.step:
-            channels = source.shape[0]
-            found = Map(INPUT, source.shape, (layer.high - layer.low,) * channels, (layer.low,) * channels, True)
-            return self._known(layer.name, found)
+            slope, channels = layer.high - layer.low, source.shape[0]
+            return self._known(layer.name, Map(INPUT, source.shape, (slope,) * channels, (layer.low,) * channels, True))
         if self._rate:
             raise Refused(
                 "decides anew in every step, and units of several steps gather; use an encoding without steps"
             )
-        waiting = self._awaiting(source, layer.name)
-        sums, channels = waiting.sums, waiting.sums.shape[0]
-        inverted = layer.high == 0 and layer.low != 0
         strict = self._assumptions.strict if layer.strict is None else layer.strict
-        levels = numbers(_each(layer.level, waiting.area), channels, f"layer '{layer.name}', level")
-        step = [Fraction(0) if silent else own for own, silent in zip(sums.step, sums.silent.tolist(), strict=True)]
-        decided = decide(levels, bool(strict), inverted, waiting.operations, step, sums.constant)
+        layers, found, ties = by_step(layer, awaiting(source, layer.name), bool(strict))
         if strict is None:
-            self._records.compared(layer.name, decided.ties)
-        made = with_thresholds(sums.layer, np.array(decided.sign), np.array(decided.threshold))
-        slope, offset = (layer.low, layer.high) if inverted else (layer.high - layer.low, layer.low)
-        return self._emitted(layer.name, waiting, made, slope, offset, decided.alike)
+            self._records.compared(layer.name, ties)
+        self._layers += layers
+        return self._known(layer.name, found)
 
     def _fired(self, layer: Fire, source: Map | Awaiting) -> Map:
-        waiting = self._awaiting(source, layer.name)
-        layer = replace(layer, threshold=_each(layer.threshold, waiting.area), gain=_each(layer.gain, waiting.area))
-        between = [operation for operation in waiting.operations if isinstance(operation, Affine)]
-        assert len(between) == len(waiting.operations)  # with steps, normalisations are scales, and no maximum waits
-        reset, strict = layer.reset or self._assumptions.reset, layer.strict
-        strict = self._assumptions.strict if strict is None else strict
+        reset = layer.reset or self._assumptions.reset
+        strict = self._assumptions.strict if layer.strict is None else layer.strict
         if reset is None:
             self._records.ask_reset(layer.name)
-        found = integrate(
-            waiting.sums,
-            between,
-            layer,
-            reset == "subtract",
-            bool(strict),
-            self._entrance.steps,
-            self._assumptions.weight_bits,
-        )
+        steps, bits = self._entrance.steps, self._assumptions.weight_bits
+        waiting = awaiting(source, layer.name)
+        layers, found, how = by_firing(layer, waiting, reset == "subtract", bool(strict), steps, bits)
         self._agree(layer, reset or "zero")
         if strict is None:
-            self._records.compared(layer.name, found.ties)
-        if found.error:
+            self._records.compared(layer.name, how.ties)
+        if how.error:
             self._records.approximate(
                 layer,
                 "what is taken off when a unit fires is no multiple of what its weights are worth; the threshold is "
-                f"rounded to one, the largest error is {found.error:.1%}",
+                f"rounded to one, the largest error is {how.error:.1e} of a threshold",
             )
-        made = with_thresholds(waiting.sums.layer, found.factor, found.threshold)
-        return self._emitted(layer.name, waiting, made, Fraction(1), Fraction(0), ())
+        self._layers += layers
+        return self._known(layer.name, found)
 
     def _agree(self, layer: Fire, reset: str) -> None:
         """All units of a network of several steps are reset alike, and have one floor."""
@@ -375,39 +339,9 @@ class _Quantiser:
                 "allowed: the same for all layers"
             )
 
-    def _emitted(
-        self,
-        name: str,
-        waiting: Awaiting,
-        made: Layer,
-        slope: Fraction,
-        offset: Fraction,
-        alike: Sequence[Sequence[bool]],
-    ) -> Map:
-        """Units with thresholds, then the maxima and the flattening that lay before the step."""
-        self._layers.append(made)
-        channels = waiting.sums.shape[0]
-        found = Map(made.name, waiting.sums.shape, (slope,) * channels, (offset,) * channels, True)
-        pools = [operation for operation in waiting.operations if isinstance(operation, Maximum)]
-        for pool, any_of in zip(pools, alike, strict=True):
-            layer = maximum(pool.name, found, pool.kernel, pool.stride, pool.padding, any_of)
-            self._layers.append(layer)
-            found = replace(found, layer=pool.name, shape=layer.output_shape([found.shape]))
-        if waiting.flat:
-            self._layers.append(Flatten(waiting.flat, (found.layer,)))
-            every = (slope,) * waiting.shape[0], (offset,) * waiting.shape[0]
-            found = Map(waiting.flat, waiting.shape, *every, True, True)
-        return self._known(name, found)
-
     def _known(self, name: str, found: Map) -> Map:
         self._meanings[name] = Meaning(found.layer, found.slope, found.offset)
         return found
-
-
-def _each(values: np.ndarray, area: int) -> np.ndarray:
-    """Of so many places of each channel, all alike, one."""
-    array = np.asarray(values).ravel()
-    return array[::area] if len(array) > 1 else array
 
 
 def _through(affine: Affine, source: Map) -> Map:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import gcd
 
 from compiler.frontends.batchnorm import ceil_with_root
 from compiler.network import EXACT
@@ -109,23 +110,27 @@ class Condition:
                     below=self.below != (gamma < 0),
                 )
 
-    def threshold(self, step: Fraction, constant: Fraction) -> tuple[int, int, bool]:
-        """Sign of the weights, threshold and whether a sum can tie, for ``x = step * n + constant`` of an integer n.
+    def threshold(self, step: Fraction, constant: Fraction, grain: int = 1) -> tuple[int, int, bool]:
+        """Factor, threshold and whether a sum can tie, for ``x = step * n + constant``, n a multiple of ``1 / grain``.
 
-        The condition holds iff ``sign * n >= threshold``; thresholds are within `EXACT`.
+        The condition holds iff ``factor * n >= threshold``; thresholds are within `EXACT`, and the factor is larger
+        than 1 only where a threshold lies between integers.
         """
         if self.always is not None:
             return 1, -EXACT if self.always else EXACT, self.tie
         known = self if step else self._fixed(constant)
         if known.always is not None:
             return 1, -EXACT if known.always else EXACT, known.tie
-        alone = self.before(Affine((step,), (constant,)), 0)
+        alone = self.before(Affine((step / grain,), (constant,)), 0)
         direction = -1 if alone.below else 1
         value, root = direction * alone.value, direction * alone.sign
         up = ceil_with_root(value, root, alone.square)
         down = -ceil_with_root(-value, -root, alone.square)
         threshold = down + 1 if self.strict else up
-        return direction, max(-EXACT, min(EXACT, threshold)), up == down
+        if abs(threshold) >= EXACT:
+            return direction, EXACT if threshold > 0 else -EXACT, up == down
+        shared = gcd(threshold, grain)
+        return direction * (grain // shared), threshold // shared, up == down
 
 
 def _sign(value: Fraction, sign: int, square: Fraction) -> int:
@@ -144,7 +149,7 @@ class Decided:
 
     Parameters
     ----------
-    sign : tuple of C int
+    factor : tuple of C int
         What the weights are to be multiplied by.
     threshold : tuple of C int
     alike : tuple of tuple of C bool
@@ -153,7 +158,7 @@ class Decided:
         Channels in which a sum can meet the level exactly.
     """
 
-    sign: tuple[int, ...]
+    factor: tuple[int, ...]
     threshold: tuple[int, ...]
     alike: tuple[tuple[bool, ...], ...]
     ties: tuple[int, ...]
@@ -166,8 +171,9 @@ def decide(
     operations: Sequence[Operation],
     step: Sequence[Fraction],
     constant: Sequence[Fraction],
+    grain: int,
 ) -> Decided:
-    """Signs and thresholds of units behind which operations and a step lie.
+    """Factors and thresholds of units behind which operations and a step lie.
 
     Parameters
     ----------
@@ -178,9 +184,11 @@ def decide(
     operations : sequence of Operation
         From the sum to the step.
     step, constant : sequence of C Fraction
-        A sum is ``step * n + constant`` of an integer n.
+        A sum is ``step * n + constant``.
+    grain : int
+        What n is a multiple of, as the denominator.
     """
-    signs, thresholds, ties = [], [], []
+    factors, thresholds, ties = [], [], []
     alike: list[list[bool]] = [[] for operation in operations if isinstance(operation, Maximum)]
     for channel, level in enumerate(levels):
         condition = Condition(level, below=inverted, strict=strict != inverted)
@@ -191,9 +199,9 @@ def decide(
                 alike[which].append(not condition.below)
             else:
                 condition = condition.before(operation, channel)
-        sign, threshold, tie = condition.threshold(step[channel], constant[channel])
-        signs.append(sign)
+        factor, threshold, tie = condition.threshold(step[channel], constant[channel], grain)
+        factors.append(factor)
         thresholds.append(threshold)
         if tie:
             ties.append(channel)
-    return Decided(tuple(signs), tuple(thresholds), tuple(tuple(pool) for pool in alike), tuple(ties))
+    return Decided(tuple(factors), tuple(thresholds), tuple(tuple(pool) for pool in alike), tuple(ties))

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.imported import Assumptions
-from compiler.frontends.levels import Condition
 from compiler.frontends.model import FloatModel, Step
-from compiler.frontends.records import Records
-from compiler.frontends.sums import Map
+from compiler.frontends.quantising.levels import Condition
+from compiler.frontends.quantising.records import Records
+from compiler.frontends.quantising.sums import Map
 from compiler.network import INPUT
 from isa_spec.coding import check_encoding, is_latency, is_rate, spike_levels
 from isa_spec.errors import NetworkError

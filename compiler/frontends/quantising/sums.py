@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from compiler.frontends.grids import grid, integer_rows
-from compiler.frontends.model import Conv, Linear, Pool, Sum
-from compiler.layers import Add, Concat, Conv2d, Dense, Layer, Pool2d, Shape
+from compiler.frontends.model import Conv, Linear, Pool
+from compiler.frontends.quantising.grids import integer_rows
+from compiler.layers import Add, Conv2d, Dense, Layer, Pair, Pool2d, Shape
 from isa_spec.errors import NetworkError
 
 MOST_PASSED = 4096
@@ -35,6 +35,8 @@ class Map:
         Whether x is 0 or 1.
     flat : bool
         Whether only a dense layer can read it.
+    grain : int
+        What x is a multiple of, as the denominator: more than 1 behind averages.
     """
 
     layer: str
@@ -43,6 +45,7 @@ class Map:
     offset: tuple[Fraction, ...]
     spikes: bool
     flat: bool = False
+    grain: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,8 @@ class Sums:
     step, constant : tuple of C Fraction
     error : float
         Largest relative error of a weight.
+    grain : int
+        What n is a multiple of, as the denominator.
     """
 
     layer: Layer
@@ -64,6 +69,7 @@ class Sums:
     step: tuple[Fraction, ...]
     constant: tuple[Fraction, ...]
     error: float = 0.0
+    grain: int = 1
 
     @property
     def silent(self) -> np.ndarray:
@@ -127,7 +133,7 @@ def weighted(layer: Conv | Linear, source: Map, bits: int, way: str, behind: Seq
     if isinstance(layer, Conv):
         if source.flat:
             raise Refused("is a convolution of a flattened map; flatten after it")
-        check_padding(layer.padding, source, "pads")
+        check_padding(layer.padding, source, layer.pad_value)
         slope, offset = source.slope, source.offset
         within = layer.weight.shape[1]
         group = np.arange(n_units) // (n_units // layer.groups)
@@ -149,7 +155,7 @@ def weighted(layer: Conv | Linear, source: Map, bits: int, way: str, behind: Seq
         constant = [one + more for one, more in zip(constant, extra, strict=True)]
     made = replace(made, weight=frozen(rows.weight.reshape(layer.weight.shape)))
     total = tuple(one + more for one, more in zip(constant, bias, strict=True))
-    return Sums(made, shape, rows.step, total, float(rows.error.max(initial=0)))
+    return Sums(made, shape, rows.step, total, float(rows.error.max(initial=0)), source.grain)
 
 
 def _bare(layer: Conv | Linear, source: Map) -> Conv2d | Dense:
@@ -172,26 +178,26 @@ def shape_of(layer: Conv | Linear, source: Map) -> Shape:
     return _bare(layer, source).output_shape([source.shape])
 
 
-def check_padding(padding: tuple[tuple[int, int], tuple[int, int]], source: Map, does: str) -> None:
-    """Refuse a border of zeros where silence stands for something else.
+def check_padding(padding: tuple[Pair, Pair], source: Map, value: Fraction) -> None:
+    """Refuse a border of anything that silence does not stand for.
 
     Raises
     ------
     Refused
-        If it does.
+        If it is.
     """
-    if not np.any(padding) or not any(source.offset):
+    channel = next((number for number, offset in enumerate(source.offset) if offset != value), None)
+    if not np.any(padding) or channel is None:
         return
-    channel = next(number for number, offset in enumerate(source.offset) if offset)
-    silence = source.offset[channel]
-    if {silence, silence + source.slope[channel]} == {-1, 1}:
+    silence, spike = source.offset[channel], source.offset[channel] + source.slope[channel]
+    if source.spikes and {silence, spike} == {-1, 1} and value == 0:
         raise Refused(
-            f"{does} a map of -1 and +1 with zeros, and 0 is neither: silence already means {silence}, so no spikes "
-            "can stand for it; train with padding by -1, or use no padding"
+            f"pads a map of -1 and +1 with zeros, and 0 is neither: silence already means {silence}, so no spikes can "
+            "stand for it; train with padding by -1, or use no padding"
         )
     raise Refused(
-        f"{does} with zeros, but silence stands for {float(silence):g} there (channel {channel}), so no spikes can "
-        "stand for 0; use no padding, or bring what is added behind the layer"
+        f"pads with {float(value):g}, but silence stands for {float(silence):g} there (channel {channel}), so no "
+        "spikes can stand for the border; use no padding, or one by what silence means"
     )
 
 
@@ -227,135 +233,53 @@ def _of_constants(
     return added
 
 
-def pooled(layer: Pool, source: Map) -> Sums:
-    """A sum or average over windows: a convolution of ones, each channel by itself."""
-    if source.flat:
-        raise Refused("pools a flattened map; flatten after it")
-    channels, area = source.shape[0], layer.kernel[0] * layer.kernel[1]
-    check_padding(layer.padding, source, "pads")
-    weight = frozen(np.ones((channels, 1, *layer.kernel)))
-    made = Conv2d(layer.name, (source.layer,), weight, None, layer.stride, layer.padding, groups=channels)
-    share = Fraction(1, area) if layer.rule == "avg" else Fraction(1)
-    step = tuple(slope * share for slope in source.slope)
-    constant = tuple(offset * share * area for offset in source.offset)
-    return Sums(made, made.output_shape([source.shape]), step, constant)
-
-
-def added(layer: Sum, sources: Sequence[Map], bits: int) -> Sums:
-    """An addition of maps, with a factor for each: what their values are worth."""
-    slopes = [source.slope for source in sources]
-    if any(source.flat for source in sources):
-        raise Refused("adds flattened maps; flatten the sum instead")
-    bare = Add(layer.name, tuple(source.layer for source in sources), np.zeros(sources[0].shape[0], np.int64))
-    shape = bare.output_shape([source.shape for source in sources])
-    factor, step, errors = [], [], []
-    for channel in range(shape[0]):
-        worth = [slope[channel] for slope in slopes]
-        own = grid(worth)
-        whole = [int(one / own) for one in worth]
-        most, error = 2 ** (bits - 1) - 1, 0.0
-        if max(map(abs, whole)) > most:
-            own = max(map(abs, worth)) / most
-            whole = [round(one / own) for one in worth]
-            error = max(float(abs(n * own - one) / (own * most)) for n, one in zip(whole, worth, strict=True))
-        factor.append(whole)
-        step.append(own)
-        errors.append(error)
-    constant = tuple(sum(parts, Fraction(0)) for parts in zip(*(source.offset for source in sources), strict=True))
-    made = replace(bare, factor=frozen(np.array(factor).T))
-    return Sums(made, shape, tuple(step), constant, max(errors))
-
-
-def linear_addition(sums: Sums, sources: Sequence[Map], name: str) -> tuple[Concat, Sums]:
-    """The same addition without thresholds: the maps side by side, and a convolution of 1 x 1 over them."""
-    assert isinstance(sums.layer, Add)
-    channels, count = sums.shape[0], len(sources)
-    side_by_side = Concat(name, tuple(source.layer for source in sources))
-    weight = np.zeros((channels, count, channels), np.int64)
-    every = np.arange(channels)
-    weight[every, :, every] = sums.layer.factors.T
-    flat = frozen(weight.reshape(channels, count * channels, 1, 1))
-    return side_by_side, replace(sums, layer=Conv2d(sums.layer.name, (name,), flat, None))
-
-
-def passed(name: str, source: Map) -> Sums:
-    """A map as it is, so that it can have thresholds."""
-    if not source.flat:
-        made: Layer = Add(name, (source.layer,), np.zeros(source.shape[0], np.int64), None)
-        return Sums(made, source.shape, source.slope, source.offset)
-    values = source.shape[0]
-    if values > MOST_PASSED:
-        raise Refused(
-            f"decides on the {values} values of a flattened map, allowed: {MOST_PASSED}; put the step before flattening"
-        )
-    return Sums(Dense(name, (source.layer,), frozen(np.eye(values)), None), source.shape, source.slope, source.offset)
-
-
-def with_thresholds(layer: Layer, sign: np.ndarray, threshold: np.ndarray) -> Layer:
-    """A layer of sums that decides: units fire where ``sign`` times the sum reaches the threshold.
+def pooled(layer: Pool, source: Map, averages: bool) -> Sums:
+    """A sum or average over windows.
 
     Parameters
     ----------
-    layer : Layer
-        Of `Sums`.
-    sign : int64[C]
-    threshold : int64[C], potential units
-    """
-    threshold = frozen(threshold)
-    match layer:
-        case Add():
-            factor = layer.factors * sign
-            return replace(layer, threshold=threshold, factor=None if np.all(factor == 1) else frozen(factor))
-        case Conv2d() if is_pool(layer) and np.all(sign == 1):
-            return Pool2d(layer.name, layer.sources, "sumpool2d", layer.weight.shape[2:], layer.stride, threshold)
-        case Conv2d() | Dense():
-            if np.all(sign == 1):
-                return replace(layer, threshold=threshold)
-            by_row = sign.reshape(-1, *[1] * (layer.weight.ndim - 1))
-            return replace(layer, weight=frozen(layer.weight * by_row), threshold=threshold)
-    raise AssertionError(layer)
-
-
-def without_thresholds(layer: Layer) -> Layer:
-    """A layer of sums that only sums; a pool where it is one."""
-    if isinstance(layer, Conv2d) and is_pool(layer):
-        return Pool2d(layer.name, layer.sources, "sumpool2d", layer.weight.shape[2:], layer.stride)
-    return layer
-
-
-def is_pool(layer: Conv2d) -> bool:
-    """Whether a convolution is a sum over windows without padding, each channel by itself."""
-    alone = layer.groups == len(layer.weight) and layer.weight.shape[1] == 1 and layer.dilation == (1, 1)
-    return alone and not np.any(layer.padding) and bool(np.all(layer.weight == 1))
-
-
-def maximum(
-    name: str,
-    source: Map,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[tuple[int, int], tuple[int, int]],
-    any_of: Sequence[bool],
-) -> Layer:
-    """Over windows of spikes, whether one fires (of channels where any of them does), or all do.
-
-    What is beyond the border counts for nothing.
+    layer : Pool
+    source : Map
+    averages : bool
+        Whether an average is to stay one; else it is a sum that is worth less, which needs no finer thresholds.
 
     Raises
     ------
     Refused
-        If all of a window that reaches beyond the border had to fire.
+        If it reads a flattened map, or pads with what no silence stands for.
     """
-    padded = bool(np.any(padding))
-    if padded and not all(any_of):
-        raise Refused(
-            "takes a maximum of values that rise as spikes fall away, over a padded map: a window would spike if all "
-            "of it does, and at the border it holds less; use no padding"
-        )
-    threshold = frozen(np.where(any_of, 1, kernel[0] * kernel[1]))
-    if padded:
-        ones = frozen(np.ones((source.shape[0], 1, *kernel)))
-        return Conv2d(name, (source.layer,), ones, threshold, stride, padding, groups=source.shape[0])
-    if all(any_of):
-        return Pool2d(name, (source.layer,), "maxpool2d", kernel, stride)
-    return Pool2d(name, (source.layer,), "sumpool2d", kernel, stride, threshold)
+    if source.flat:
+        raise Refused("pools a flattened map; flatten after it")
+    check_padding(layer.padding, source, Fraction(0))
+    channels, area = source.shape[0], layer.kernel[0] * layer.kernel[1]
+    average = layer.rule == "avg"
+    kept = average and averages and not np.any(layer.padding)
+    made: Layer = Pool2d(layer.name, (source.layer,), f"{'avg' if kept else 'sum'}pool2d", layer.kernel, layer.stride)
+    if np.any(layer.padding):
+        weight = frozen(np.ones((channels, 1, *layer.kernel)))
+        made = Conv2d(layer.name, (source.layer,), weight, None, layer.stride, layer.padding, groups=channels)
+    share = Fraction(1, area) if average else Fraction(1)
+    step = source.slope if kept else tuple(slope * share for slope in source.slope)
+    constant = tuple(offset * share * area for offset in source.offset)
+    grain = source.grain * (area if kept else 1)
+    return Sums(made, made.output_shape([source.shape]), step, constant, grain=grain)
+
+
+def passed(name: str, source: Map) -> Sums:
+    """A map as it is, so that it can have thresholds.
+
+    Raises
+    ------
+    Refused
+        If it is flattened and too large for that.
+    """
+    made: Layer = Add(name, (source.layer,), frozen(np.zeros(source.shape[0])))
+    if source.flat:
+        values = source.shape[0]
+        if values > MOST_PASSED:
+            raise Refused(
+                f"decides on the {values} values of a flattened map, allowed: {MOST_PASSED}; put the step before "
+                "flattening"
+            )
+        made = Dense(name, (source.layer,), frozen(np.eye(values)), None)
+    return Sums(made, source.shape, source.slope, source.offset, grain=source.grain)

@@ -1,0 +1,1 @@
+"""Models of real numbers to layered networks of integers: exact by fractions, and labelled where that cannot be."""
