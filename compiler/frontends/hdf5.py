@@ -1,0 +1,91 @@
+"""HDF5 files as plain dictionaries, with h5py: part of the optional extras ``nir`` and ``hdf5``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isa_spec.errors import FormatError, NeuroprocError
+from isa_spec.files import read_bytes
+
+DEEPEST = 32
+"""Groups in groups: beyond lie groups that contain themselves."""
+MOST_BYTES = 2**31
+"""Of one array: a few bytes of a file may ask for any amount of memory."""
+
+
+def read_hdf5(path: str | Path) -> dict[str, Any]:
+    """Groups as dictionaries, datasets as arrays or text.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    dict
+        Of str to str (text), numpy array (numbers, 0-dimensional for one number; or text, dtype ``U``) or dict (group).
+        Datasets without a value are left out.
+
+    Raises
+    ------
+    NeuroprocError
+        If h5py is missing.
+    FormatError
+        If the file cannot be read, is no HDF5 file, is truncated or damaged, or holds anything but numbers and text.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise NeuroprocError(f"{path}: needs h5py; pip install 'neuroproc[nir]'") from None
+    read_bytes(path)  # says in plain words why a file cannot be read
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return _group(file, f"{path}", DEEPEST, h5py)
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
+        # What h5py raises depends on which bytes are wrong; its first line says where it stopped.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FormatError(f"{path}: not an HDF5 file, or a damaged one ({reason})") from None
+
+
+def _group(group: Any, where: str, depth: int, h5py: Any) -> dict[str, Any]:
+    if not depth:
+        raise FormatError(f"{where}: groups more than {DEEPEST} deep")
+    content: dict[str, Any] = {}
+    for key in group:
+        place = f"{where}: {group.name.rstrip('/')}/{key}"
+        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            raise FormatError(f"{place}: a link to elsewhere, allowed: groups and datasets of this file")
+        item = group[key]
+        if isinstance(item, h5py.Group):
+            content[key] = _group(item, where, depth - 1, h5py)
+        elif not isinstance(item, h5py.Dataset):
+            raise FormatError(f"{place}: a named type, allowed: groups and datasets")
+        elif item.shape is not None:
+            content[key] = _dataset(item, place)
+    return content
+
+
+def _dataset(dataset: Any, place: str) -> Any:
+    if dataset.size * dataset.dtype.itemsize > MOST_BYTES:
+        raise FormatError(
+            f"{place}: an array of {dataset.size * dataset.dtype.itemsize} bytes, allowed: at most {MOST_BYTES}"
+        )
+    array = np.asarray(dataset[()])
+    if array.dtype.kind in "biuf":
+        return array
+    texts = [_text(value, place) for value in array.ravel().tolist()]
+    return texts[0] if array.ndim == 0 else np.array(texts, dtype=np.str_).reshape(array.shape)
+
+
+def _text(value: Any, place: str) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, bytes):
+        raise FormatError(f"{place}: neither numbers nor text")
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FormatError(f"{place}: text that is not UTF-8") from None
