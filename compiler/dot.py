@@ -107,8 +107,7 @@ def _words(layer: Layer) -> Iterable[str]:
             extras = {"stride": layer.stride, "dilation": layer.dilation}
             words += [f"{name} {_by(value)}" for name, value in extras.items() if value != (1, 1)]
             if any(map(any, layer.padding)):
-                (top, bottom), (left, right) = layer.padding
-                words.append(f"padding {top}, {bottom}; {left}, {right}")
+                words.append(f"padding {' x '.join(map(_sides, layer.padding))}")
             if layer.groups > 1:
                 words.append(f"{layer.groups} groups")
         case Pool2d():
@@ -133,6 +132,11 @@ def _told(entry: Mapping[str, Any]) -> str:
     """An encoding or a decoding in words, its arrays aside."""
     rest = [f"{key} {value}" for key, value in entry.items() if key != "kind" and not isinstance(value, list | tuple)]
     return ", ".join([str(entry["kind"]), *rest])
+
+
+def _sides(pair: tuple[int, int]) -> str:
+    """Padding at both ends of an axis."""
+    return f"{pair[0]}" if pair[0] == pair[1] else f"({pair[0]}, {pair[1]})"
 
 
 def _by(shape: Iterable[int]) -> str:

@@ -17,6 +17,7 @@ COMMANDS = {
     "explore": "the Pareto front over all folds",
     "count": "static measures of an image",
     "diff": "what differs between two images",
+    "convert": "files into other formats",
     "run": "spikes in, spikes out",
     "classify": "frames in, classes out",
     "verify": "every layer of an image against plain integer evaluation",

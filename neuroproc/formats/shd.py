@@ -55,6 +55,23 @@ def is_hdf5(path: str | Path) -> bool:
         raise FormatError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def holds_samples(path: str | Path) -> bool:
+    """Whether an HDF5 file is one of SHD's or SSC's, and not another one.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged.
+    NeuroprocError
+        If h5py is missing.
+    """
+    with _open(path) as file:
+        try:
+            return TIMES.partition("/")[0] in file
+        except _DAMAGE as error:
+            raise FormatError(f"{path}: damaged ({_reason(error)})") from None
+
+
 def sample_count(path: str | Path) -> int:
     """How many samples a file holds.
 

@@ -63,6 +63,8 @@ def test_the_example_works(workplace, capsys, command):
     if "-o" in arguments:
         written = workplace / arguments[arguments.index("-o") + 1]
         assert written.stat().st_mtime_ns != before.get(written)
+    elif command == "convert":
+        assert (workplace / arguments[-1]).exists()
     else:
         assert result.out
     if "--json" in arguments:

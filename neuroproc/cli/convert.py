@@ -1,0 +1,97 @@
+"""Convert a file: what SOURCE is, is seen from its content; what it becomes, from the suffix of TARGET.
+
+What is lost on the way is said on standard error, a line each; a conversion that says nothing loses nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import PurePath
+
+from isa_spec.errors import FormatError
+from neuroproc.cli.conversions import Job
+from neuroproc.cli.kinds import IMAGE, KINDS, NETWORK
+from neuroproc.cli.routes import ROUTES, Route
+from neuroproc.cli.streams import STANDARD
+
+EXAMPLE = "neuroproc convert spikes.csv spikes.npz"
+HINTS = {NETWORK: "; an image is made by neuroproc compile", IMAGE: "; no network comes back of an image"}
+"""What to do where a kind cannot become what was asked for."""
+OPTIONS = {"image": "--image"}
+"""Options that not every way has."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("source", metavar="SOURCE", help="any file of the list; - for stdin")
+    parser.add_argument("target", metavar="TARGET", help="its suffix says what is written; - for stdout, with --to")
+    parser.add_argument("--to", metavar="SUFFIX", help="what is written to stdout: csv, json, dot, ...")
+    parser.add_argument(
+        "--image", metavar="IMAGE", help="image that spikes are for: names of ports, how many there are"
+    )
+    parser.add_argument("--list", action=_List, nargs=0, help="print what can become what, and leave")
+
+
+class _List(argparse.Action):
+    """Prints the table of ways, as ``--version`` prints a version."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(listing())
+        parser.exit()
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Convert, and say what is lost."""
+    job = Job(
+        args.source, args.target, _suffix(args), sys.stdin.buffer.read() if args.source == STANDARD else None, args
+    )
+    route = find_route(job)
+    for name, option in OPTIONS.items():
+        if getattr(args, name) is not None and name not in route.options:
+            raise FormatError(f"{option} means nothing where {job.kind} becomes {route.suffix}; leave it out")
+    for note in (*([route.lost] if route.lost else []), *route.write(job)):
+        print(f"neuroproc: {job.where}: {note}", file=sys.stderr)
+    return 0
+
+
+def _suffix(args: argparse.Namespace) -> str:
+    """Suffix of what is to be written."""
+    if args.target != STANDARD:
+        if args.to is not None:
+            raise FormatError(f"--to {args.to}: the target's name says what is written; leave it out")
+        return PurePath(args.target).suffix.lower()
+    if args.to is None:
+        raise FormatError("standard output has no suffix that says what is written; add --to csv, json, dot, ...")
+    return f".{args.to.lower().removeprefix('.')}"
+
+
+def find_route(job: Job) -> Route:
+    """The way that a source goes.
+
+    Raises
+    ------
+    FormatError
+        If there is none; the message says which there are.
+    """
+    kind = job.kind
+    ways = [route for route in ROUTES if kind in route.sources]
+    for route in ways:
+        if route.suffix == job.suffix:
+            return route
+    possible = ", ".join(f"{route.suffix} ({route.target})" for route in ways)
+    raise FormatError(f"{job.where} ({kind}) cannot become '{job.suffix}', allowed: {possible}{HINTS.get(kind, '')}")
+
+
+def listing() -> str:
+    """Table of the ways."""
+    rows = [
+        [kind, route.suffix, route.target, "; ".join(filter(None, (route.lost, route.may_lose))) or "nothing"]
+        for kind in KINDS
+        for route in ROUTES
+        if kind in route.sources
+    ]
+    head = ["source", "target", "which is", "lost"]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

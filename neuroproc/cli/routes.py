@@ -1,0 +1,66 @@
+"""Which file can become which: one row for each way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from neuroproc.cli import conversions
+from neuroproc.cli.conversions import Job
+from neuroproc.cli.kinds import FRAMES, IMAGE, NETWORK, SPIKES
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way.
+
+    Parameters
+    ----------
+    sources : tuple of str
+        Kinds of files that go it.
+    suffix : str
+        Of the target.
+    target : str
+        What the target is.
+    write : callable
+        Writes the target and returns what this source loses, a sentence each.
+    lost : str
+        What every source loses; empty for nothing.
+    may_lose : str
+        What a source loses that has it.
+    options : tuple of str
+        Those of `convert` that mean something here.
+    """
+
+    sources: tuple[str, ...]
+    suffix: str
+    target: str
+    write: Callable[[Job], Sequence[str]]
+    lost: str = ""
+    may_lose: str = ""
+    options: tuple[str, ...] = ()
+
+
+NETWORKS = (NETWORK,)
+IMAGES = (IMAGE,)
+_VIEW = "a view is not read back: how frames go in and come out is not in it"
+
+ROUTES = (
+    Route(NETWORKS, ".json", "layered network", conversions.network_to_json),
+    Route(NETWORKS, ".dot", "drawing of layers", conversions.network_to_dot, "a drawing has no weights"),
+    Route(IMAGES, ".npi", "processor image", conversions.image_to_image),
+    Route(IMAGES, ".graphml", "graph of neurons", conversions.image_to_graphml, _VIEW),
+    Route(IMAGES, ".dot", "drawing of neurons", conversions.image_to_dot, _VIEW),
+    Route((SPIKES,), ".csv", "spikes", conversions.spikes_to_spikes, options=("image",)),
+    Route((SPIKES,), ".npz", "spikes", conversions.spikes_to_spikes, options=("image",)),
+    Route(
+        (SPIKES,),
+        ".txt",
+        "spikes (raster)",
+        conversions.spikes_to_spikes,
+        may_lose="for which image; ports after the last with a spike, without --image",
+        options=("image",),
+    ),
+    Route((FRAMES,), ".npz", "frames", conversions.frames_to_npz),
+    Route((FRAMES,), ".npy", "frames", conversions.frames_to_npy, may_lose="labels"),
+)
