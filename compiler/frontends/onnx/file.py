@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from isa_spec.errors import FormatError, NeuroprocError
 
 OLDEST = 7
 """Version of the operators from which constants broadcast as in numpy."""
+SCOPES = "pkg.torch.onnx.name_scopes"
+"""Key under which PyTorch notes in which modules a node lies, outermost first, then the operation."""
 BY_CHANCE = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial")
 
 
@@ -154,7 +157,7 @@ def _graph(path: str | Path, model: Any) -> Graph:
 
 def _node(node: Any, place: int, seen: set[str]) -> Node:
     """A node in plain words, under a name that no other has."""
-    wanted = node.name or f"{node.op_type}_{place}"
+    wanted = _module(node) or node.name or f"{node.op_type}_{place}"
     name, often = wanted, 1
     while name in seen:
         often += 1
@@ -163,6 +166,18 @@ def _node(node: Any, place: int, seen: set[str]) -> Node:
     domain = STANDARD if node.domain == "ai.onnx" else node.domain
     attributes = {entry.name: _attribute(entry) for entry in node.attribute}
     return Node(name, node.op_type, domain, tuple(node.input), tuple(node.output), attributes, node)
+
+
+def _module(node: Any) -> str:
+    """The module of PyTorch that a layer with weights comes from, where the exporter says it."""
+    if node.op_type not in ("Conv", "Gemm", "MatMul", "BatchNormalization"):
+        return ""
+    said = {entry.key: entry.value for entry in getattr(node, "metadata_props", ())}
+    try:
+        *modules, _ = ast.literal_eval(said.get(SCOPES, "['']"))
+        return str(modules[-1]) if modules else ""
+    except (ValueError, SyntaxError, TypeError):
+        return ""
 
 
 def _attribute(entry: Any) -> Any:
@@ -251,11 +266,9 @@ def _operations(opset: int) -> Any:
 
     runs = {"BipolarQuant": bipolar, "Quant": quant, "IntQuant": quant, "MultiThreshold": multithreshold}
     made = [type(op, (OpRun,), {"op_domain": domain, "_run": run}) for op, run in runs.items() for domain in QONNX]
-    older = {"DequantizeLinear": (dequantize, 19), "BatchNormalization": (normalise, 14)}
-    made += [
-        type(op, (OpRun,), {"op_domain": STANDARD, "_run": run}) for op, (run, new) in older.items() if opset < new
-    ]
-    return made
+    renewed = {"DequantizeLinear": (dequantize, 19), "BatchNormalization": (normalise, 14)}
+    older = {op: run for op, (run, since) in renewed.items() if opset < since}
+    return made + [type(op, (OpRun,), {"op_domain": STANDARD, "_run": run}) for op, run in older.items()]
 
 
 def _defaults(run: Any) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ class Node:
     Parameters
     ----------
     name : str
-        As in the file, made unique; ``OP_number`` where the file has none.
+        That of PyTorch's module, of the node, or ``OP_number``: whichever the file has; made unique.
     op, domain : str
         What it does; the domain is ``""`` for ONNX itself.
     inputs, outputs : tuple of str
