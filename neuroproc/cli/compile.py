@@ -10,7 +10,6 @@ from compiler.cost import CONTROL, Cost, cost_of
 from compiler.dead import DeadMatter, find_dead, remove_dead
 from compiler.emit import emit
 from compiler.network import LayeredNetwork
-from compiler.network_file import load_network
 from compiler.plan import FoldPlan, Tile
 from compiler.schedule import fill_channels, make_schedule
 from compiler.search import WORDS, Bounds, Option, all_options, best_option
@@ -21,6 +20,7 @@ from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.bounds import falls_without_end
 from neuroproc.cli.classify import positive
+from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network, origin_lines
 from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image
@@ -33,7 +33,7 @@ MOST_SHOWN = 8
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
+    parser.add_argument("network", metavar="NETWORK", help=NETWORK_HELP)
     parser.add_argument("-o", "--output", metavar="IMAGE", required=True, help="processor image to write; - for stdout")
     parser.add_argument("--profile", default="research", metavar="NAME|FILE", help="processor (default: research)")
     parser.add_argument(
@@ -60,11 +60,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="leave out channels that never fire, always fire or are not heard; the answers stay the same",
     )
     parser.add_argument("--report", metavar="FILE", help="write the table as JSON, too")
+    configure_import(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Compile; print the cost by layer."""
-    given = load_network(args.network)
+    given = get_network(args.network, args)
     network = remove_dead(given) if args.prune else given
     dead = find_dead(given)
     spec = load_profile(args.profile)
@@ -76,11 +77,14 @@ def execute(args: argparse.Namespace) -> int:
     if args.report:
         with write_atomically(args.report) as file:
             entry = {**report(schedule, cost), **image_report(image), "dead": [vars(layer) for layer in dead.layers]}
+            if given.origin is not None:
+                entry["origin"] = given.origin
             file.write(json.dumps(entry, indent=2).encode() + b"\n")
     # What is said goes aside where the image itself is what comes out.
     said = sys.stderr if args.output == STANDARD else sys.stdout
     print(cost_table(schedule, cost), file=said)
-    for note in (chosen, bits_note(image), *dead_notes(dead), prune_note(given, network) if args.prune else ""):
+    pruned = prune_note(given, network) if args.prune else ""
+    for note in (chosen, bits_note(image), *dead_notes(dead), pruned, *origin_lines(given.origin)):
         if note:
             print(note, file=said)
     return 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from compiler.network_file import load_network
 from compiler.search import MEASURES, Option, all_options, pareto_front
 from isa_spec.spec import load_profile
+from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network
 from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import print_json, table
 from neuroproc.plots import plot_trade
@@ -18,17 +18,18 @@ REFERENCE = ("parameters", "nonzero_parameters", "unrolled_neurons", "unrolled_s
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("network", metavar="NETWORK", help="layered network, .json or .toml")
+    parser.add_argument("network", metavar="NETWORK", help=NETWORK_HELP)
     parser.add_argument("--profile", default="research", metavar="NAME|FILE", help="processor (default: research)")
     configure_plan(parser)
     parser.add_argument("--all", action="store_true", help="every fold, not only the front")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--plot", metavar="FILE", help="draw them (.svg, .png, .pdf); needs the extra 'plot'")
+    configure_import(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Explore and print."""
-    network = load_network(args.network)
+    network = get_network(args.network, args)
     options = all_options(network, load_profile(args.profile), plan_of(args, (1, 1)))
     shown = options if args.all else pareto_front(options)
     cost = options[0].cost  # what it was before it was folded is the same for all

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from compiler.frontends.imported import Assumptions, Label
 from compiler.frontends.model import FloatLayer, FloatModel
 from isa_spec.errors import NetworkError
+
+COMPARISONS: Mapping[bool, str] = {False: "at-least", True: "above"}
+"""Words for a comparison that is strict, or is not."""
 
 
 class Records:
@@ -155,5 +159,13 @@ def plain_assumptions(assumptions: Assumptions) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-COMPARISONS: Mapping[bool, str] = {False: "at-least", True: "above"}
-"""Words for a comparison that is strict, or is not."""
+def parse_assumptions(plain: Mapping[str, Any]) -> Assumptions:
+    """What was said, from what `plain_assumptions` made of it."""
+    given: dict[str, Any] = dict(plain)
+    given.pop("notes", None)
+    for key in ("input_scale", "input_offset", "dt"):
+        if key in given:
+            given[key] = Fraction(given[key])
+    if "comparison" in given:
+        given["strict"] = {word: strict for strict, word in COMPARISONS.items()}[given.pop("comparison")]
+    return Assumptions(**{**given, "allow": frozenset(given.get("allow", ()))})

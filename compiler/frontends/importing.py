@@ -1,0 +1,80 @@
+"""Foreign files to layered networks, by suffix."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from compiler.frontends.imported import Assumptions, Imported
+from compiler.frontends.model import FloatModel
+from compiler.frontends.onnx.file import read_onnx
+from compiler.frontends.quantising.quantise import quantise
+from isa_spec.errors import FormatError
+
+READERS: Mapping[str, Callable[[Path, Assumptions], FloatModel]] = {
+    ".onnx": lambda path, _: read_onnx(path),
+}
+"""Suffixes of foreign files, and what reads them."""
+
+
+def is_foreign(path: str | Path) -> bool:
+    """Whether a file is a foreign network, by its suffix."""
+    return Path(path).suffix in READERS
+
+
+def read_model(path: str | Path, assumptions: Assumptions) -> FloatModel:
+    """What a foreign file says, in real numbers.
+
+    Parameters
+    ----------
+    path : str or Path
+    assumptions : Assumptions
+
+    Raises
+    ------
+    FormatError
+        If the suffix is none of `READERS`, or the file cannot be read as what it says it is.
+    """
+    path = Path(path)
+    if path.suffix not in READERS:
+        raise FormatError(f"{path}: suffix '{path.suffix}', allowed for foreign networks: {', '.join(READERS)}")
+    return READERS[path.suffix](path, assumptions)
+
+
+def import_network(path: str | Path, assumptions: Assumptions) -> Imported:
+    """A foreign network in integers, with what each layer kept of its numbers.
+
+    Parameters
+    ----------
+    path : str or Path
+        With a suffix of `READERS`.
+    assumptions : Assumptions
+        What the file does not say.
+
+    Raises
+    ------
+    FormatError
+        As `read_model`.
+    NetworkError
+        As `quantise`.
+    """
+    path = Path(path)
+    imported = quantise(read_model(path, assumptions), assumptions)
+    origin = {**(imported.network.origin or {}), "source": path.name, "file_digest": file_digest(path)}
+    return replace(imported, network=replace(imported.network, origin=origin))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read.
+    """
+    try:
+        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    except OSError as error:
+        raise FormatError(f"{path}: {error.strerror}") from None
