@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from import_helpers import exact_run, random_model, seen
+from fraction_helpers import exact_run, seen
+from import_helpers import random_model
 
 from compiler.evaluate import classes, evaluate
 from compiler.frontends.quantising.quantise import quantise
