@@ -136,18 +136,15 @@ def spikes_to_spikes(job: Job) -> Sequence[str]:
     ports = None if image is None else image.inputs
     events, digest = read_spike_file(job.stream(), ports, None if image is None else graph_digest(image))
     digest = digest if image is None else graph_digest(image)
-    notes = []
-    if job.suffix == ".txt":
-        if digest is not None:
-            notes.append("a raster has no place for the image that the spikes are for")
-        if image is None:
-            n_ports, n_cycles = (int(field.max(initial=-1)) + 1 for field in (events.port, events.cycle))
-            notes.append(
-                f"a raster has a line for each port: written are {n_ports}, up to the last with a spike, and "
-                f"{n_cycles} cycles; --image says how many ports there are"
-            )
-    write_spikes(sys.stdout.buffer if job.target == STANDARD else job.target, events, ports, digest)
-    return notes
+    target = sys.stdout.buffer if job.target == STANDARD else job.target
+    write_spikes(target, events, ports, digest, job.suffix)
+    if job.suffix != ".txt" or image is not None:
+        return ()
+    n_ports, n_cycles = (int(field.max(initial=-1)) + 1 for field in (events.port, events.cycle))
+    return (
+        f"a raster has a line for each port: written are {n_ports}, up to the last with a spike, and {n_cycles} "
+        "cycles; --image says how many ports there are",
+    )
 
 
 def frames_to_npz(job: Job) -> Sequence[str]:

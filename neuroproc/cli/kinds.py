@@ -17,7 +17,7 @@ from isa_spec.tables import processor_tables
 from neuroproc.formats.cifar import PICKLE_MAGIC, RECORD
 from neuroproc.formats.frames import GZIP_MAGIC, IDX_TYPES
 from neuroproc.formats.shd import HDF5_MAGIC, holds_samples
-from neuroproc.formats.spikes import COLUMNS, HEADERS
+from neuroproc.formats.spike_csv import COLUMNS, HEADERS
 
 NETWORK, NIR, ONNX, DUMP = "layered network", "NIR network", "ONNX network", "weight dump"
 IMAGE, TENNLAB = "processor image", "TENNLab network"

@@ -58,7 +58,7 @@ ROUTES = (
         ".txt",
         "spikes (raster)",
         conversions.spikes_to_spikes,
-        may_lose="for which image; ports after the last with a spike, without --image",
+        may_lose="ports after the last with a spike, without --image",
         options=("image",),
     ),
     Route((FRAMES,), ".npz", "frames", conversions.frames_to_npz),
