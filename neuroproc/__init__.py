@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from neuroproc.measures import count
     from neuroproc.probe import PotentialProbe, SpikeProbe
     from neuroproc.processor import Processor
+    from neuroproc.tennlab.image import read_tennlab
+    from neuroproc.tennlab.writer import write_tennlab
 
 _HOME = {
     "BinaryConversion": "compiler.learning.binary_conversion",
@@ -93,6 +95,7 @@ _HOME = {
     "read_frames": "neuroproc.formats.frames",
     "read_labels": "neuroproc.formats.frames",
     "read_spikes": "neuroproc.formats.spikes",
+    "read_tennlab": "neuroproc.tennlab.image",
     "remove_dead": "compiler.dead",
     "save_image": "neuroproc.formats.images",
     "save_network": "compiler.network_writer",
@@ -104,6 +107,7 @@ _HOME = {
     "train_whetstone": "compiler.learning.train",
     "verify": "neuroproc.cli.verify",
     "write_spikes": "neuroproc.formats.spikes",
+    "write_tennlab": "neuroproc.tennlab.writer",
 }
 
 __all__ = [
@@ -148,6 +152,7 @@ __all__ = [
     "read_frames",
     "read_labels",
     "read_spikes",
+    "read_tennlab",
     "remove_dead",
     "save_image",
     "save_network",
@@ -159,6 +164,7 @@ __all__ = [
     "train_whetstone",
     "verify",
     "write_spikes",
+    "write_tennlab",
 ]
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": "files into other formats",
     "run": "spikes in, spikes out",
     "classify": "frames in, classes out",
+    "shell": "commands of TENNLab's processor tool in, its answers out",
     "verify": "every layer of an image against plain integer evaluation",
     "demo": "compile, run and verify a shipped network on shipped frames",
 }

@@ -1,13 +1,16 @@
 """Every ``--help`` ends with an example, and the examples work as they stand."""
 
+import io
 import json
 import shlex
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from cli_helpers import ROOT, call
 from learning_helpers import write_digits
+from tennlab_helpers import small_network, write_network
 
 import neuroproc
 from neuroproc.cli.main import COMMANDS
@@ -48,15 +51,20 @@ def workplace(tmp_path, monkeypatch, capsys):
     write_digits(tmp_path / "digits")
     events = neuroproc.encode_frames(image, neuroproc.read_frames("digits_frames.npz")[:1])
     neuroproc.write_spikes("spikes.csv", events, image.inputs)
+    write_network(tmp_path / "network.json", small_network())
+    (tmp_path / "session.txt").write_text("ML network.json\nASV 0 0 1  1 0 1\nRUN 8\nGSR\n")
     return tmp_path
 
 
 @pytest.mark.docs
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_example_works(workplace, capsys, command):
+def test_the_example_works(workplace, monkeypatch, capsys, command):
     example = call(capsys, command, "--help").out.rstrip().splitlines()[-1]
     program, *arguments = shlex.split(example)
     assert program == "neuroproc"
+    if "<" in arguments:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(arguments.pop()).read_bytes())))
+        assert arguments.pop() == "<"
     before = {file: file.stat().st_mtime_ns for file in workplace.iterdir()}
     result = call(capsys, *arguments)
     assert (result.status, result.err) == (0, "")
