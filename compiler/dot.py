@@ -56,8 +56,8 @@ def image_dot(image: ProcessorImage) -> str:
         for neuron in members:
             role = ROLES[image.role[neuron]]
             shape, colour = _SHAPES[role]
-            once = ", once" if image.once[neuron] else ""
-            label = f"{names[neuron].removeprefix(f'{layer}.')}\n>= {image.threshold[neuron]}{once}"
+            flags = ", leaks" * int(image.leaks[neuron]) + ", once" * int(image.once[neuron])
+            label = f"{names[neuron].removeprefix(f'{layer}.')}\n>= {image.threshold[neuron]}{flags}"
             lines.append(f'    n{neuron} [label={_quoted(label)}, shape={shape}, fillcolor="{colour}"];')
         lines.append("  }")
     for number, port in enumerate(image.inputs):

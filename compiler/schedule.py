@@ -46,8 +46,9 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         If a tile is not legal.
     ResourceError
         If a unit cannot be held on the processor, or it cannot clear potentials as the plan wants, or too many
-        synapses arrive at a unit.
+        synapses arrive at a unit; or if the processor shows spikes a cycle late.
     """
+    _refuse_delayed(spec)
     check_rate(network, spec, plan)
     check_pools(network, spec, plan)
     geometry = make_geometry(network, plan)
@@ -145,6 +146,18 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
         schedule = timed(schedule.lead + missing)
     check_fan_in(schedule)
     return schedule
+
+
+def _refuse_delayed(spec: ProcessorSpec) -> None:
+    """Contracts say in which cycle a neuron fires, and hosts look for its spike there."""
+    if spec.delayed_fire:
+        raise ResourceError(
+            f"profile {spec.name} has delayed_fire = true, so spikes would be seen one cycle after that of their "
+            "value; compile for the same profile with delayed_fire = false",
+            limit="delayed_fire",
+            used=1,
+            allowed=0,
+        )
 
 
 def fill_channels(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan, stretch: int = 1) -> FoldPlan:

@@ -18,14 +18,14 @@ MOST_SYNAPSES = 200_000
 def to_networkx(image: ProcessorImage) -> nx.MultiDiGraph:
     """Graph of an image, for small ones: half a kilobyte a synapse.
 
-    Nodes carry ``label`` (the neuron's name), ``threshold``, ``role``, ``layer``, ``once``, ``group``, and as
-    ``inputs`` and ``outputs`` the names of their ports with a space between; edges, parallel ones each and
-    with the synapse's number as key, carry ``weight``, ``delay`` and ``kind``.
+    Nodes carry ``label`` (the neuron's name), ``threshold``, ``role``, ``layer``, ``leaks``, ``once``, ``group``, and
+    as ``inputs`` and ``outputs`` the names of their ports with a space between; edges, parallel ones each and with the
+    synapse's number as key, carry ``weight``, ``delay`` and ``kind``.
     """
     graph = nx.MultiDiGraph(profile=image.spec.name)
     names = [layer.name for layer in image.layers] or [""]
-    columns = (image.threshold, image.role, image.layer, image.once, image.group)
-    for neuron, (label, threshold, role, layer, once, group) in enumerate(
+    columns = (image.threshold, image.role, image.layer, image.leaks, image.once, image.group)
+    for neuron, (label, threshold, role, layer, leaks, once, group) in enumerate(
         zip(neuron_names(image), *(column.tolist() for column in columns), strict=True)
     ):
         graph.add_node(
@@ -34,6 +34,7 @@ def to_networkx(image: ProcessorImage) -> nx.MultiDiGraph:
             threshold=threshold,
             role=ROLES[role],
             layer=names[layer],
+            leaks=bool(leaks),
             once=bool(once),
             group=group,
             inputs="",
@@ -43,9 +44,9 @@ def to_networkx(image: ProcessorImage) -> nx.MultiDiGraph:
         for port in ports:
             node = graph.nodes[port.neuron]
             node[key] = f"{node[key]} {port.name}".lstrip()
-    columns = (image.source(), image.target, image.weight, image.delay, image.kind)
+    ends = (image.source(), image.target, image.weight, image.delay, image.kind)
     for number, (source, target, weight, delay, kind) in enumerate(
-        zip(*(column.tolist() for column in columns), strict=True)
+        zip(*(column.tolist() for column in ends), strict=True)
     ):
         # The key becomes the edge's id in GraphML, where it may occur only once.
         graph.add_edge(source, target, key=number, weight=weight, delay=delay, kind=KINDS[kind])

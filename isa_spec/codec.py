@@ -25,7 +25,8 @@ from isa_spec.stream import StreamContract
 FORMAT = "neuroproc-image"
 VERSION = 1
 EXTENSIONS = (
-    "on-delivery", "leak", "reset-subtract", "one-shot", "clear-synapse", "slope-synapse", "pooling-group"
+    "on-delivery", "leak", "leak-per-neuron", "reset-subtract", "one-shot", "clear-synapse", "slope-synapse",
+    "pooling-group", "delayed-fire"
 )  # fmt: skip
 """Extensions that this version knows; an image that needs another is refused."""
 
@@ -38,6 +39,7 @@ SECTIONS: Mapping[str, type] = {
     "delay": np.int32,
     "role": np.uint8,
     "layer": np.int16,
+    "leaks": np.uint8,
     "once": np.uint8,
     "group": np.int32,
     "kind": np.uint8,
@@ -46,6 +48,7 @@ SECTIONS: Mapping[str, type] = {
 """Arrays of an image; `start` holds rows of cycle, port, value."""
 
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "leaks": ("leak-per-neuron",),
     "once": ("one-shot",),
     "group": ("pooling-group",),
     "kind": ("slope-synapse", "clear-synapse"),
@@ -176,9 +179,9 @@ def decode_image(data: bytes, where: str) -> ProcessorImage:
 
 
 def _defaults(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Optional arrays that are not stored: nobody fires once or is a member of a group, every synapse charges."""
+    """Optional arrays that are not stored: nobody leaks, fires once or is in a group, every synapse charges."""
     n_neurons, n_synapses = len(arrays["threshold"]), len(arrays["target"])
-    lengths = {"once": (n_neurons, 0), "group": (n_neurons, -1), "kind": (n_synapses, 0)}
+    lengths = {"leaks": (n_neurons, 0), "once": (n_neurons, 0), "group": (n_neurons, -1), "kind": (n_synapses, 0)}
     return {
         name: np.full(length, value, SECTIONS[name]) for name, (length, value) in lengths.items() if name not in arrays
     }

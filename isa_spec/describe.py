@@ -117,8 +117,8 @@ def _fields(tables: ProcessorTables) -> list[str]:
     return [
         "## Fields",
         "What the records of neurons, synapses and input hold. Signed by range means: two's complement if the range "
-        "has negative values, else as it is. A field that needs a parameter has its lowest value, and no bits, where "
-        "none of those it names is set.",
+        "has negative values, else as it is. A field that needs an extension has its lowest value, and no bits, where "
+        "none of those it names is there.",
         _table(("field", "record", "range", "signed", "needs", "fixed by", "meaning"), rows),
     ]
 

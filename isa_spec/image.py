@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from isa_spec.errors import FormatError, ResourceError
-from isa_spec.kinds import check_groups, check_kinds, check_once
+from isa_spec.kinds import check_groups, check_kinds, check_leaks, check_once
 from isa_spec.potentials import check_potentials
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
@@ -66,6 +66,8 @@ class ProcessorImage:
         Index into `ROLES`.
     layer : int16[n_neurons]
         Index into `layers`.
+    leaks : uint8[n_neurons]
+        1 for neurons that start every cycle at potential 0, where each has a leak of its own.
     once : uint8[n_neurons]
         1 for neurons that fire once, until they are cleared.
     group : int32[n_neurons]
@@ -97,6 +99,7 @@ class ProcessorImage:
     outputs: tuple[Port, ...]
     role: np.ndarray
     layer: np.ndarray
+    leaks: np.ndarray
     once: np.ndarray
     group: np.ndarray
     kind: np.ndarray
@@ -167,6 +170,7 @@ def build_image(
     inputs: Sequence[Port],
     outputs: Sequence[Port],
     *,
+    leaks: Any = None,
     once: Any = None,
     group: Any = None,
     kind: Any = None,
@@ -182,9 +186,9 @@ def build_image(
     weight : int[n_synapses], potential units
     delay : int[n_synapses], cycles
     inputs, outputs : sequence of Port
-    once : bool[n_neurons], optional
+    leaks, once : bool[n_neurons], optional
     group : int[n_neurons], optional
-        As in `ProcessorImage`; by default nobody fires once or is a member of a group.
+        As in `ProcessorImage`; by default nobody has a leak of its own, fires once or is a member of a group.
     kind : int[n_synapses], optional
         Index into `kinds.KINDS`; by default all synapses charge.
     **more
@@ -208,8 +212,9 @@ def build_image(
     check_range(spec, "weight", w)
     _check_delays(spec, d)
     one, output = _chosen("once", once, n_neurons, 0), _chosen("group", group, n_neurons, -1)
-    k = _chosen("kind", kind, len(w), 0)
+    k, leaky = _chosen("kind", kind, len(w), 0), _chosen("leaks", leaks, n_neurons, 0)
     check_kinds(spec, k, w)
+    check_leaks(spec, leaky, n_neurons)
     check_once(spec, one, n_neurons)
     check_groups(spec, output, n_neurons)
     order = np.lexsort((k, w, post, d, pre))
@@ -226,6 +231,7 @@ def build_image(
         outputs=tuple(outputs),
         role=np.asarray(more.pop("role", np.full(n_neurons, ROLES.index("unit"))), np.uint8),
         layer=np.asarray(more.pop("layer", np.zeros(n_neurons)), np.int16),
+        leaks=leaky.astype(np.uint8),
         once=one.astype(np.uint8),
         group=output.astype(np.int32),
         kind=k[order].astype(np.uint8),
@@ -329,6 +335,7 @@ def check_image(image: ProcessorImage) -> None:
     check_range(spec, "weight", image.weight)
     _check_delays(spec, image.delay)
     check_kinds(spec, image.kind, image.weight)
+    check_leaks(spec, image.leaks, n_neurons)
     check_once(spec, image.once, n_neurons)
     check_groups(spec, image.group, n_neurons)
     for limit, used in (("max_neurons", n_neurons), ("max_synapses", n_synapses)):
@@ -376,6 +383,7 @@ def graph_digest(image: ProcessorImage) -> str:
     for array in (image.threshold, image.row_start, image.target, image.weight, image.delay):
         digest.update(array.tobytes())
     for used, array in (
+        (image.spec.leak == "per-neuron", image.leaks),
         (image.spec.one_shot, image.once),
         (image.spec.pooling_groups, image.group),
         (image.spec.slope_synapses or image.spec.clear_synapses, image.kind),

@@ -1,4 +1,4 @@
-"""What neurons and synapses may be beyond the base: fire once, be pooled, clear, change slopes."""
+"""What neurons and synapses may be beyond the base: leak, fire once, be pooled, clear, change slopes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,21 @@ KINDS = ("charge", "slope", "clear")
 """What a synapse does to its target; an image stores the index."""
 
 CHARGE, SLOPE, CLEAR = range(len(KINDS))
+
+
+def check_leaks(spec: ProcessorSpec, leaks: np.ndarray, n_neurons: int) -> None:
+    """Refuse neurons that leak where not each has a leak of its own.
+
+    Raises
+    ------
+    FormatError
+        If there is not a 0 or 1 for each neuron.
+    ResourceError
+        If the processor has no such neurons.
+    """
+    _check_length("leaks", leaks, n_neurons)
+    _check_codes("leaks", leaks, 1)
+    _check_switch(spec, "leak", int(np.count_nonzero(leaks)), "neurons with a leak of their own", "per-neuron")
 
 
 def check_once(spec: ProcessorSpec, once: np.ndarray, n_neurons: int) -> None:
@@ -89,8 +104,8 @@ def _check_codes(name: str, values: np.ndarray, most: int) -> None:
         raise FormatError(f"{name}[{wrong[0]}] = {values[wrong[0]]}, allowed 0..{most}")
 
 
-def _check_switch(spec: ProcessorSpec, limit: str, used: int, what: str) -> None:
-    if used and not getattr(spec, limit):
+def _check_switch(spec: ProcessorSpec, limit: str, used: int, what: str, wanted: str | bool = True) -> None:
+    if used and getattr(spec, limit) != wanted:
         raise ResourceError(
             f"the image has {used} {what}, allowed 0 ({limit} of profile {spec.name}); choose a profile that has them",
             limit=limit,

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from isa_spec.image import ProcessorImage
 
 
+def leaking(image: ProcessorImage) -> np.ndarray:
+    """Neurons that start every cycle at potential 0: bool[n_neurons]."""
+    return (image.leaks == 1) | (image.spec.leak == "all")
+
+
 def synaptic_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
     """Least and most charge that synapses can deliver to each neuron in one cycle: int64[n_neurons], twice."""
     return _delivered(image, "charge")
@@ -54,12 +59,15 @@ def potential_bounds(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray]:
     Source: ours; resting potentials lie in floor .. threshold - 1 (0 is always possible), and where potentials leak
     every cycle starts from 0.
     """
-    threshold = image.threshold.astype(np.int64)
     least, most = (one + other for one, other in zip(charge_range(image), slope_range(image), strict=True))
     least -= group_fall(image)
-    if image.spec.leak == "all":
-        return least, most
-    return (image.spec.potential_floor or 0) + least, np.maximum(threshold - 1, 0) + most
+    stays = ~leaking(image)
+    return stays * (image.spec.potential_floor or 0) + least, stays * highest_rest(image) + most
+
+
+def highest_rest(image: ProcessorImage) -> np.ndarray:
+    """Highest potential of each neuron that is not enough to fire, 0 at least: int64[n_neurons]."""
+    return np.maximum(image.threshold.astype(np.int64) - 1, 0)
 
 
 def group_fall(image: ProcessorImage) -> np.ndarray:

@@ -17,6 +17,8 @@ from isa_spec.tables import FOLDER, ProcessorTables, check_setting, processor_ta
 
 PROFILES = FOLDER / "profiles"
 _LABELS = ("name", "description")
+_BESIDE_DELAYED_FIRE = {"reset": "zero", "one_shot": False, "slope_synapses": False, "pooling_groups": False}
+"""Values that parameters have where spikes are seen a cycle later."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class ProcessorSpec:
     max_fan_in, max_fan_out : int or None
         Most synapses onto one neuron, and from one; None is unlimited.
     leak : str
-        ``none``, or ``all``: potentials do not outlive their cycle.
+        ``none``, or ``all``: potentials do not outlive their cycle; or ``per-neuron``: those of some neurons do not.
     reset : str
         ``zero``, or ``subtract``: a neuron that fired keeps what it had above its threshold.
     one_shot : bool
@@ -57,6 +59,8 @@ class ProcessorSpec:
         Whether synapses may clear their target, or change its slope.
     pooling_groups : bool
         Whether neurons may form groups.
+    delayed_fire : bool
+        Whether spikes are seen, and reset their neuron, a cycle later.
 
     Source: isa_spec/processor.toml, `parameter`.
     """
@@ -84,6 +88,7 @@ class ProcessorSpec:
     clear_synapses: bool = False
     slope_synapses: bool = False
     pooling_groups: bool = False
+    delayed_fire: bool = False
 
     def __post_init__(self) -> None:
         check_parameters(self.to_dict(), f"profile '{self.name}'")
@@ -174,16 +179,22 @@ def check_parameters(entry: Mapping[str, Any], where: str) -> None:
         )
     floor, bits = entry["potential_floor"], entry["potential_bits"]
     widest = processor_tables().parameter["potential_bits"]["maximum"]
-    if floor is None and entry["leak"] == "none" and bits != widest:
+    if floor is None and entry["leak"] != "all" and bits != widest:
         raise SpecError(
             f"{place(where, 'potential_bits')} = {bits}, allowed: {widest} without a potential_floor, "
-            "for nothing bounds the potential from below; set a floor, or let potentials leak"
+            "for nothing bounds the potential from below; set a floor, or let all potentials leak"
         )
-    if floor is None and entry["leak"] == "none" and entry["slope_synapses"]:
+    if floor is None and entry["leak"] != "all" and entry["slope_synapses"]:
         raise SpecError(
             f"{place(where, 'slope_synapses')} = True, allowed: False without a potential_floor, for nothing bounds "
-            "from below what a slope adds up to; set a floor, or let potentials leak"
+            "from below what a slope adds up to; set a floor, or let all potentials leak"
         )
+    for key, usual in _BESIDE_DELAYED_FIRE.items():
+        if entry["delayed_fire"] and entry[key] != usual:
+            raise SpecError(
+                f"{place(where, 'delayed_fire')} = True, allowed: False with {key} = {entry[key]}, for what a spike "
+                f"leaves or stops would come too late; set {key} = {usual}, or delayed_fire = False"
+            )
     lowest, highest = floor or 0, max(entry["threshold_max"] - 1, 0)
     room = 1 << (bits - 1)
     if lowest < -room or highest >= room:
@@ -308,7 +319,7 @@ def field_range(spec: ProcessorSpec, name: str) -> tuple[int, int | None]:
         Key of a `field` table.
     """
     entry = processor_tables().field[name]
-    if "needs" in entry and not any(getattr(spec, parameter) for parameter in entry["needs"]):
+    if "needs" in entry and not set(entry["needs"]) & set(spec.extensions):
         return entry["low"], entry["low"]
     low, high = (getattr(spec, end) if isinstance(end, str) else end for end in (entry["low"], entry["high"]))
     return low, None if high is None else high + entry["offset"]

@@ -119,8 +119,8 @@ def check_processor(content: Mapping[str, Any], where: str) -> ProcessorTables:
     for name, entry in tables.field.items():
         for end in ("low", "high"):
             _check_bound(tables, entry[end], place(where, f"field.{name}.{end}"))
-        for parameter in entry.get("needs", ()):
-            _check_switch(tables, parameter, place(where, f"field.{name}.needs"))
+        for extension in entry.get("needs", ()):
+            _check_known(extension, tables.extension, place(where, f"field.{name}.needs"))
     for name, entry in tables.state.items():
         if isinstance(entry["width"], str):
             _check_known(entry["width"], [*tables.parameter, *tables.field], place(where, f"state.{name}.width"))
@@ -178,11 +178,6 @@ def _check_bound(tables: ProcessorTables, bound: str | int, where: str) -> None:
     """A bound of a field is a number or an integer parameter."""
     if isinstance(bound, str):
         _check_known(bound, [name for name, entry in tables.parameter.items() if entry["type"] == "integer"], where)
-
-
-def _check_switch(tables: ProcessorTables, name: str, where: str) -> None:
-    """What a field needs is a parameter that is set or not."""
-    _check_known(name, [name for name, entry in tables.parameter.items() if entry["type"] == "boolean"], where)
 
 
 def _check_known(name: str, known: Iterable[str], where: str) -> None:

@@ -30,6 +30,7 @@ _COMMON = {
     "processor": Key("text or table"),
     "neurons": _INTEGERS,
     "synapses": _ROWS,
+    "leaks": Key("list", required=False, items=Key("integer")),
     "once": Key("list", required=False, items=Key("integer")),
     "groups": Key("list", required=False, items=Key("integer")),
     "kind": Key("list", required=False, items=_TEXT),
@@ -59,8 +60,8 @@ class Vector:
     threshold : int64[n_neurons], potential units
     synapses : int64[n_synapses, 4]
         Rows of source, target, weight, delay.
-    once, groups : int64[n_neurons]
-        As `once` and `group` in `ProcessorImage`; left out where nobody fires once, or is a member of a group.
+    leaks, once, groups : int64[n_neurons]
+        As `leaks`, `once` and `group` in `ProcessorImage`; left out where nobody leaks, fires once, or is a member.
     kind : int64[n_synapses]
         Index into `KINDS`, whose names the file has; left out where all charge.
     inputs : int64[n_inputs]
@@ -87,6 +88,7 @@ class Vector:
     processor: str | Mapping[str, Any]
     threshold: np.ndarray
     synapses: np.ndarray
+    leaks: np.ndarray
     once: np.ndarray
     groups: np.ndarray
     kind: np.ndarray
@@ -198,6 +200,7 @@ def vector_image(vector: Vector) -> ProcessorImage:
         delay,
         inputs=[Port(f"i{number}", int(neuron)) for number, neuron in enumerate(vector.inputs)],
         outputs=[Port(f"n{neuron}", neuron) for neuron in range(len(vector.threshold))],
+        leaks=vector.leaks,
         once=vector.once,
         group=vector.groups,
         kind=vector.kind,
@@ -218,6 +221,7 @@ def _network(entry: Mapping[str, Any], where: str, here: str) -> dict[str, Any]:
         "processor": entry["processor"],
         "threshold": np.array(entry["neurons"], np.int64),
         "synapses": _rows(entry["synapses"], 4, place(here, "synapses")),
+        "leaks": np.array(entry.get("leaks", [0] * n_neurons), np.int64),
         "once": np.array(entry.get("once", [0] * n_neurons), np.int64),
         "groups": np.array(entry.get("groups", [-1] * n_neurons), np.int64),
         "kind": np.array([KINDS.index(kind) for kind in kinds], np.int64),

@@ -94,6 +94,7 @@ def changes_by_layer(
         collect(what, at, lambda i: (names[at[i]], show(left[at[i]]), show(right[at[i]])))
 
     compare("thresholds", a.threshold[one.neuron], b.threshold[other.neuron])
+    compare("leak", a.leaks[one.neuron], b.leaks[other.neuron])
     compare("fire once", a.once[one.neuron], b.once[other.neuron])
     compare("groups", one.groups(), other.groups(), lambda output: _output(names, output))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
-from isa_spec.potentials import charge_range, group_fall, slope_range
+from isa_spec.potentials import charge_range, group_fall, leaking, slope_range
 
 LOWEST = -(2**62)
 """Potentials below this could wrap in 64 bits; a run that might get there is refused."""
@@ -17,7 +17,7 @@ LOWEST = -(2**62)
 def falls_without_end(image: ProcessorImage) -> bool:
     """Whether only the length of a run keeps potentials above `LOWEST`: no floor, or one out of sight, and no leak."""
     floor = image.spec.potential_floor
-    if image.spec.leak == "all":
+    if image.spec.leak != "none" and np.all(leaking(image)):
         return False
     return floor is None or floor - steepest_fall(image) < LOWEST
 
@@ -61,9 +61,9 @@ def rising(image: ProcessorImage) -> np.ndarray:
     Source: ours; with reset by subtraction a spike takes the threshold, so a potential that rests below it does so
     again if no more than the threshold arrived. What a slope adds has no end.
     """
-    if image.spec.reset != "subtract" or image.spec.leak == "all":
+    if image.spec.reset != "subtract":
         return np.zeros(image.n_neurons, bool)
-    return (charge_range(image)[1] > image.threshold) | (slope_range(image)[1] > 0)
+    return ~leaking(image) & ((charge_range(image)[1] > image.threshold) | (slope_range(image)[1] > 0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,8 +97,9 @@ class LaneGroup:
         if self._begin[lane] <= self.stream.warm_up:
             inputs = image.start.shifted(start).window(seen.cycle, LAST_CYCLE)
         potential, pending = seen.potential[:, lane].astype(np.int64), batch.pending(seen.spikes, lane)
-        slope, spent = seen.slope[:, lane].astype(np.int64), seen.spent >> np.uint64(lane) & np.uint64(1) != 0
-        return ProcessorState(self.stream.digest, seen.cycle, potential, slope, spent, pending, inputs)
+        slope = seen.slope[:, lane].astype(np.int64)
+        spent, due = (mask >> np.uint64(lane) & np.uint64(1) != 0 for mask in (seen.spent, seen.due))
+        return ProcessorState(self.stream.digest, seen.cycle, potential, slope, spent, due, pending, inputs)
 
 
 def mask_of(lanes: np.ndarray) -> np.uint64:
@@ -108,18 +109,20 @@ def mask_of(lanes: np.ndarray) -> np.uint64:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What decides the future of all lanes: what a `LaneBatch` says of potentials, slopes, spent neurons and spikes."""
+    """What decides the future of all lanes: what a `LaneBatch` says of neurons, and of spikes under way."""
 
     cycle: int
     potential: np.ndarray
     slope: np.ndarray
     spent: np.ndarray
+    due: np.ndarray
     spikes: np.ndarray
 
     @classmethod
     def of(cls, batch: LaneBatch) -> Snapshot:
         """That of a batch now."""
-        return cls(batch.cycle, batch.potentials(), batch.slopes(), batch.spent(), batch.recent_spikes())
+        neurons = (batch.potentials(), batch.slopes(), batch.spent(), batch.due())
+        return cls(batch.cycle, *neurons, batch.recent_spikes())
 
     def leads_to(self, other: Snapshot, image: ProcessorImage, n_lanes: int) -> bool:
         """Whether each of the first lanes here is what the next lane is there."""
@@ -127,8 +130,9 @@ class Snapshot:
             if not np.array_equal(mine[:, : n_lanes - 1], theirs[:, 1:n_lanes]):
                 return False
         compared = np.uint64(2 ** (n_lanes - 1) - 1)
-        if np.any((self.spent ^ (other.spent >> np.uint64(1))) & compared):
-            return False
+        for mask, others in ((self.spent, other.spent), (self.due, other.due)):
+            if np.any((mask ^ (others >> np.uint64(1))) & compared):
+                return False
         # The last of a neuron's synapses is its longest.
         last, silent = image.row_start[1:] - 1, np.diff(image.row_start) == 0
         longest = np.where(silent, 0, np.append(image.delay, 0)[last])

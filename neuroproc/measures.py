@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import ROLES, ProcessorImage
-from isa_spec.potentials import potential_bounds, signed_bits, slope_range
+from isa_spec.potentials import leaking, potential_bounds, signed_bits, slope_range
 from neuroproc.bounds import rising
 
 
@@ -69,7 +69,9 @@ def _potential_ranges(image: ProcessorImage, n_layers: int) -> list[tuple[int, i
     low, high = np.zeros((2, n_layers), np.int64)
     np.minimum.at(low, image.layer, lowest)
     np.maximum.at(high, image.layer, highest)
-    endless = (low < 0) & (image.spec.potential_floor is None and image.spec.leak == "none")
+    endless = np.zeros(n_layers, bool)
+    if image.spec.potential_floor is None:
+        endless[image.layer[(lowest < 0) & ~leaking(image)]] = True
     fall, rise = slope_range(image)
     endless[image.layer[rising(image) | (fall < 0) | (rise > 0)]] = True
     return list(zip(low.tolist(), high.tolist(), endless.tolist(), strict=True))

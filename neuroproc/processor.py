@@ -20,7 +20,10 @@ from neuroproc.slopes import endless_slopes, sloped_end
 from neuroproc.state import PendingCharge, ProcessorState, check_state, tracks_touch
 
 ENGINES = ("auto", "reference", "event", "batch")
-_ALL = ("on-delivery", "leak", "reset-subtract", "one-shot", "clear-synapse", "slope-synapse", "pooling-group")
+_ALL = (
+    "on-delivery", "leak", "leak-per-neuron", "reset-subtract", "one-shot", "clear-synapse", "slope-synapse",
+    "pooling-group", "delayed-fire"
+)  # fmt: skip
 EXTENSIONS: Mapping[str, tuple[str, ...]] = {"reference": _ALL, "event": _ALL, "batch": _ALL}
 """Extensions that each engine has."""
 LAST_CYCLE = 2**62
@@ -46,7 +49,13 @@ class Engine(Protocol):
         """Say whose spikes `advance` reports: bool[n_neurons]."""
 
     def load(
-        self, cycle: int, potential: np.ndarray, slope: np.ndarray, spent: np.ndarray, pending: PendingCharge
+        self,
+        cycle: int,
+        potential: np.ndarray,
+        slope: np.ndarray,
+        spent: np.ndarray,
+        due: np.ndarray,
+        pending: PendingCharge,
     ) -> None:
         """Take over a state, and count from 0."""
 
@@ -58,6 +67,9 @@ class Engine(Protocol):
 
     def spent(self) -> np.ndarray:
         """Which neurons are spent after the last cycle: bool[n_neurons]."""
+
+    def due(self) -> np.ndarray:
+        """Which neurons' spikes are seen in the next cycle: bool[n_neurons]."""
 
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""
@@ -219,7 +231,7 @@ class Processor:
             If the last run was broken off.
         """
         self._refuse_broken()
-        neurons = (self.potentials, self._engine.slopes(), self._engine.spent())
+        neurons = (self.potentials, self._engine.slopes(), self._engine.spent(), self._engine.due())
         return ProcessorState(self._digest, self.cycle, *neurons, self._engine.pending(), self._inputs.waiting())
 
     def restore(self, state: ProcessorState) -> None:
@@ -232,7 +244,7 @@ class Processor:
         """
         check_state(self._image, self._digest, state)
         inputs = self._inputs.joined(SpikeEvents.none(), state.inputs, state.cycle)
-        self._engine.load(state.cycle, state.potential, state.slope, state.spent, state.pending)
+        self._engine.load(state.cycle, state.potential, state.slope, state.spent, state.due, state.pending)
         self._first_cycle = state.cycle
         self._inputs.replace(inputs)
         self._broken = False
@@ -241,7 +253,7 @@ class Processor:
 
     def _start_over(self) -> None:
         nothing = np.zeros(self._image.n_neurons, np.int64)
-        self._engine.load(0, nothing, nothing, nothing != 0, PendingCharge.none())
+        self._engine.load(0, nothing, nothing, nothing != 0, nothing != 0, PendingCharge.none())
         self._first_cycle = 0
         self._inputs.replace(SpikeEvents.none())
         self._broken = False

@@ -1,7 +1,7 @@
 """The living definition of the processor: plain Python integers, one function per phase, slow and obvious.
 
-A cycle is `deliver` (with `clear` and `incline`), `integrate`, `compare`, `reset` (with `spend`), `propagate` and
-`observe`, in this order. Every other engine has to agree with this one, state for state.
+A cycle is `deliver` (with `start_over`, `clear` and `incline`), `integrate`, `compare`, `reset` (with `spend`),
+`propagate` and `observe`, in this order. Every other engine has to agree with this one, state for state.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 
 from isa_spec.image import ProcessorImage
 from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
+from isa_spec.potentials import leaking
 from neuroproc.state import PendingCharge, tracks_touch
 
 Charges = dict[int, int]
@@ -36,6 +37,13 @@ def deliver(in_flight: dict[int, Arrivals], inputs: list[tuple[int, int]], cycle
     return arrivals
 
 
+def start_over(potential: list[int], due: list[bool]) -> None:
+    """Reset neurons whose spike of the cycle before is seen in this one, before anything arrives."""
+    for neuron in range(len(potential)):
+        if due[neuron]:
+            potential[neuron] = 0
+
+
 def clear(potential: list[int], slope: list[int], spent: list[bool], arrivals: Arrivals) -> None:
     """Let neurons that a clear synapse reaches start over, before anything else arrives."""
     for neuron in arrivals[CLEAR]:
@@ -56,11 +64,11 @@ def reached(slope: list[int], arrivals: Arrivals) -> set[int]:
     return sloped.union(*arrivals)
 
 
-def integrate(potential: list[int], slope: list[int], spent: list[bool], charges: Charges, leak: str) -> None:
-    """Add what was delivered, and the slope, in full width; where potentials leak, to nothing."""
-    if leak == "all":
-        potential[:] = [0] * len(potential)
+def integrate(potential: list[int], slope: list[int], spent: list[bool], charges: Charges, leaks: list[bool]) -> None:
+    """Add what was delivered, and the slope, in full width; where a potential leaks, to nothing."""
     for neuron in range(len(potential)):
+        if leaks[neuron]:
+            potential[neuron] = 0
         if not spent[neuron]:
             potential[neuron] += charges.get(neuron, 0) + slope[neuron]
 
@@ -89,14 +97,15 @@ def reset(
     fired: list[int],
     floor: int | None,
     kind: str,
+    delayed: bool,
 ) -> None:
     """Potentials of neurons that fired back to 0, or down by the threshold; all others up to the floor.
 
-    The members of a group are reset with any of them.
+    The members of a group are reset with any of them. Where spikes are delayed, no potential is reset here.
     """
     groups = {group[neuron] for neuron in fired if group[neuron] >= 0}
     members = {neuron for neuron in range(len(potential)) if group[neuron] in groups and not spent[neuron]}
-    for neuron in members.union(fired):
+    for neuron in set() if delayed else members.union(fired):
         potential[neuron] = 0 if kind == "zero" else potential[neuron] - threshold[neuron]
     if floor is not None:
         # A neuron that reached its threshold is at 0 or above, and no floor is above 0.
@@ -130,11 +139,18 @@ def propagate(
             charges[target] = charges.get(target, 0) + weight
 
 
-def observe(fired: list[int], watched: list[bool], spike_count: list[int]) -> list[int]:
-    """Neurons that fired and are watched; all are counted."""
-    for neuron in fired:
+def observe(fired: list[int], due: list[bool], delayed: bool, watched: list[bool], spike_count: list[int]) -> list[int]:
+    """Neurons whose spike is seen in this cycle and that are watched; all are counted.
+
+    Where spikes are delayed, these are the neurons that were due, and due now are those that fired.
+    """
+    seen = fired
+    if delayed:
+        seen = [neuron for neuron in range(len(due)) if due[neuron]]
+        due[:] = [neuron in fired for neuron in range(len(due))]
+    for neuron in seen:
         spike_count[neuron] += 1
-    return [neuron for neuron in fired if watched[neuron]]
+    return [neuron for neuron in seen if watched[neuron]]
 
 
 class ReferenceEngine:
@@ -150,7 +166,8 @@ class ReferenceEngine:
     def __init__(self, image: ProcessorImage) -> None:
         self._evaluation = image.spec.evaluation
         self._floor = image.spec.potential_floor
-        self._leak, self._reset = image.spec.leak, image.spec.reset
+        self._reset, self._delayed = image.spec.reset, image.spec.delayed_fire
+        self._leaks: list[bool] = leaking(image).tolist()
         self._threshold: list[int] = image.threshold.tolist()
         self._once: list[bool] = (image.once == 1).tolist()
         self._group: list[int] = image.group.tolist()
@@ -161,7 +178,7 @@ class ReferenceEngine:
             self._synapses[source].append(tuple(synapse))
         self._watched = [False] * image.n_neurons
         nothing = np.zeros(image.n_neurons, np.int64)
-        self.load(0, nothing, nothing, nothing != 0, PendingCharge.none())
+        self.load(0, nothing, nothing, nothing != 0, nothing != 0, PendingCharge.none())
 
     @property
     def spike_count(self) -> np.ndarray:
@@ -173,13 +190,20 @@ class ReferenceEngine:
         self._watched = watched.tolist()
 
     def load(
-        self, cycle: int, potential: np.ndarray, slope: np.ndarray, spent: np.ndarray, pending: PendingCharge
+        self,
+        cycle: int,
+        potential: np.ndarray,
+        slope: np.ndarray,
+        spent: np.ndarray,
+        due: np.ndarray,
+        pending: PendingCharge,
     ) -> None:
         """Take over a state, and count from 0."""
         self.cycle = cycle
         self._potential: list[int] = potential.tolist()
         self._slope: list[int] = slope.tolist()
         self._spent: list[bool] = spent.tolist()
+        self._due: list[bool] = due.tolist()
         self._in_flight: dict[int, Arrivals] = {}
         columns = (pending.ahead, pending.neuron, pending.charge, pending.kind)
         for ahead, neuron, charge, kind in zip(*(column.tolist() for column in columns), strict=True):
@@ -197,6 +221,10 @@ class ReferenceEngine:
     def spent(self) -> np.ndarray:
         """Which neurons are spent after the last cycle: bool[n_neurons]."""
         return np.array(self._spent, bool)
+
+    def due(self) -> np.ndarray:
+        """Which neurons' spikes are seen in the next cycle: bool[n_neurons]."""
+        return np.array(self._due, bool)
 
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""
@@ -236,19 +264,20 @@ class ReferenceEngine:
             given.setdefault(cycle, []).append((neuron, charge))
         cycles: list[int] = []
         neurons: list[int] = []
-        potential, slope, spent, threshold, group = (
-            self._potential, self._slope, self._spent, self._threshold, self._group
+        potential, slope, spent, due, threshold, group = (
+            self._potential, self._slope, self._spent, self._due, self._threshold, self._group
         )  # fmt: skip
         while self.cycle < end:
             arrivals = deliver(self._in_flight, given.get(self.cycle, []), self.cycle)
+            start_over(potential, due)
             clear(potential, slope, spent, arrivals)
             incline(slope, spent, arrivals)
-            integrate(potential, slope, spent, arrivals[CHARGE], self._leak)
+            integrate(potential, slope, spent, arrivals[CHARGE], self._leaks)
             fired = compare(potential, threshold, spent, group, reached(slope, arrivals), self._evaluation)
-            reset(potential, threshold, spent, group, fired, self._floor, self._reset)
+            reset(potential, threshold, spent, group, fired, self._floor, self._reset, self._delayed)
             spend(spent, self._once, fired)
             propagate(self._in_flight, fired, self._synapses, self.cycle)
-            seen = observe(fired, self._watched, self._spike_count)
+            seen = observe(fired, due, self._delayed, self._watched, self._spike_count)
             cycles.extend([self.cycle] * len(seen))
             neurons.extend(seen)
             self.cycle += 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
-from isa_spec.potentials import charge_range, group_fall, slope_range
+from isa_spec.potentials import charge_range, group_fall, highest_rest, leaking, slope_range
 from neuroproc.bounds import LOWEST
 
 _FOR_EVER = 2**62
@@ -23,8 +23,8 @@ class EndlessSlopes:
     neuron : int64[n_sloped]
     rest : int64[n_sloped], potential units
         Highest potential from which a cycle begins, unless a surplus is kept.
-    keeps_surplus : bool
-        Whether potentials may rest above that.
+    keeps_surplus : bool[n_sloped]
+        Whose potentials may rest above that.
     least, most : int64[n_sloped], potential units
         Lowest sum of a cycle, from the lowest potential at rest, and most charge that can arrive in one; both without
         the slope.
@@ -37,7 +37,7 @@ class EndlessSlopes:
 
     neuron: np.ndarray
     rest: np.ndarray
-    keeps_surplus: bool
+    keeps_surplus: np.ndarray
     least: np.ndarray
     most: np.ndarray
     fall: np.ndarray
@@ -64,8 +64,9 @@ class EndlessSlopes:
         low, high = np.minimum(low[self.neuron], 0), np.maximum(high[self.neuron], 0)
         down = _times(self.least + low - self.lowest, self.fall)
         first = self.most + high
-        if not self.keeps_surplus:
-            return np.minimum(down, _times(self.highest - self.rest - first, self.rise))
+        plain = np.minimum(down, _times(self.highest - self.rest - first, self.rise))
+        if not np.any(self.keeps_surplus):
+            return plain
         # In each of k cycles no more arrives than in the last one, and what is kept is no more than all of it:
         # k * (first + k * rise) is at most the room.
         room = (self.highest - np.maximum(potential[self.neuron], self.rest)).astype(float)
@@ -75,7 +76,7 @@ class EndlessSlopes:
         # A little less, for these numbers are rounded; whether one cycle fits is known exactly.
         many = np.minimum(many * (1 - 1e-6), _FOR_EVER).astype(np.int64)
         one = np.maximum(potential[self.neuron], self.rest) + first + self.rise <= self.highest
-        return np.minimum(down, np.where(one, np.maximum(many, 1), 0))
+        return np.where(self.keeps_surplus, np.minimum(down, np.where(one, np.maximum(many, 1), 0)), plain)
 
 
 def _times(room: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -93,13 +94,13 @@ def endless_slopes(image: ProcessorImage) -> EndlessSlopes | None:
     if not len(neuron):
         return None
     least, most = charge_range(image)
-    leaks = spec.leak == "all"
-    least = least - group_fall(image) + (0 if leaks else spec.potential_floor or 0)
+    stays = ~leaking(image)
+    least = least - group_fall(image) + stays * (spec.potential_floor or 0)
     lowest, highest = adder_range(image)
     return EndlessSlopes(
         neuron=neuron,
-        rest=np.zeros(len(neuron), np.int64) if leaks else np.maximum(image.threshold[neuron].astype(np.int64) - 1, 0),
-        keeps_surplus=spec.reset == "subtract" and not leaks,
+        rest=(stays * highest_rest(image))[neuron],
+        keeps_surplus=stays[neuron] & (spec.reset == "subtract"),
         least=least[neuron],
         most=most[neuron],
         fall=-down[neuron],
@@ -139,7 +140,7 @@ def sloped_end(
     first = int(cycles.argmin())
     if cycles[first] < 1:
         neuron = slopes.neuron[first]
-        rest = max(potential[neuron], slopes.rest[first]) if slopes.keeps_surplus else slopes.rest[first]
+        rest = max(potential[neuron], slopes.rest[first]) if slopes.keeps_surplus[first] else slopes.rest[first]
         lowest = slopes.least[first] + min(low[neuron], 0) - slopes.fall[first]
         highest = rest + slopes.most[first] + max(high[neuron], 0) + slopes.rise[first]
         raise EmulationError(

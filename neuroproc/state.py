@@ -13,9 +13,16 @@ from isa_spec.errors import EmulationError, FormatError
 from isa_spec.files import read_bytes, write_atomically
 from isa_spec.image import ProcessorImage
 from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
-from isa_spec.potentials import charge_range, slope_range, synaptic_range
+from isa_spec.potentials import (
+    charge_range,
+    highest_rest,
+    leaking,
+    potential_bounds,
+    slope_range,
+    synaptic_range,
+)
 from isa_spec.spikes import SpikeEvents
-from neuroproc.bounds import endless_rise, falls_without_end, rising, steepest_fall
+from neuroproc.bounds import LOWEST, endless_rise, falls_without_end, rising, steepest_fall
 from neuroproc.slopes import adder_range, endless_slopes
 
 FORMAT = "neuroproc-state"
@@ -24,6 +31,7 @@ _ARRAYS = {
     "potential": np.int64,
     "slope": np.int64,
     "spent": np.bool_,
+    "due": np.bool_,
     "ahead": np.int64,
     "neuron": np.int32,
     "charge": np.int64,
@@ -32,7 +40,7 @@ _ARRAYS = {
     "input_port": np.int32,
     "input_value": np.int64,
 }
-_OPTIONAL = {"slope": "potential", "spent": "potential", "kind": "charge"}
+_OPTIONAL = {"slope": "potential", "spent": "potential", "due": "potential", "kind": "charge"}
 """Arrays that are left out of a file where they are 0 everywhere, and the array that has their length."""
 
 
@@ -79,6 +87,8 @@ class ProcessorState:
     potential : int64[n_neurons], potential units
     slope : int64[n_neurons], potential units per cycle
     spent : bool[n_neurons]
+    due : bool[n_neurons]
+        Whose spikes are seen in the next cycle, where they are delayed.
     pending : PendingCharge
         What spikes of the past will still deliver.
     inputs : SpikeEvents
@@ -90,6 +100,7 @@ class ProcessorState:
     potential: np.ndarray
     slope: np.ndarray
     spent: np.ndarray
+    due: np.ndarray
     pending: PendingCharge
     inputs: SpikeEvents
 
@@ -129,13 +140,15 @@ def check_state(image: ProcessorImage, digest: str, state: ProcessorState) -> No
     if state.image != digest:
         raise EmulationError(f"the state belongs to image {state.image}, this processor runs {digest}; load that image")
     n_neurons, pending, inputs = image.n_neurons, state.pending, state.inputs
-    for name in ("potential", "slope", "spent"):
+    for name in ("potential", "slope", "spent", "due"):
         found = len(getattr(state, name))
         if found != n_neurons:
             raise EmulationError(f"state, {name}: {found} entries, expected {n_neurons}")
     if not 0 <= state.cycle <= 2**62:
         raise EmulationError(f"state, cycle: {state.cycle}, allowed 0 and above")
+    _refuse("due", state.due, state.due & ~(image.spec.delayed_fire & (state.potential >= image.threshold)))
     floor, highest = _lowest_rest(image, state.cycle), _highest_rest(image, state.cycle)
+    highest = np.where(state.due, potential_bounds(image)[1], highest)
     _refuse("potential", state.potential, (state.potential < floor) | (state.potential > highest))
     _refuse("ahead", pending.ahead, (pending.ahead < 0) | (pending.ahead >= image.max_delay))
     _refuse("neuron", pending.neuron, (pending.neuron < 0) | (pending.neuron >= n_neurons))
@@ -166,25 +179,26 @@ def _slope_limits(image: ProcessorImage, cycle: int) -> tuple[np.ndarray, np.nda
     return np.maximum(low, lowest), np.minimum(high, highest)
 
 
-def _lowest_rest(image: ProcessorImage, cycle: int) -> int:
-    """Lowest potential that a run of so many cycles can leave."""
-    floor = image.spec.potential_floor
-    if image.spec.leak == "all":
-        # Of one cycle, from 0; a slope can be anything.
-        fall = -steepest_fall(image) if endless_slopes(image) is None else adder_range(image)[0]
-        return fall if floor is None else max(floor, fall)
-    return -cycle * steepest_fall(image) if floor is None or falls_without_end(image) else floor
+def _lowest_rest(image: ProcessorImage, cycle: int) -> np.ndarray:
+    """Lowest potential of each neuron that a run of so many cycles can leave: int64[n_neurons], potential units."""
+    floor, steepest = image.spec.potential_floor, steepest_fall(image)
+    # Where potentials leak, that of one cycle, from 0; a slope can be anything.
+    fall = -steepest if endless_slopes(image) is None else adder_range(image)[0]
+    fall = fall if floor is None else max(floor, fall)
+    # No run goes on below.
+    rest = max(-cycle * steepest, LOWEST) if floor is None or falls_without_end(image) else floor
+    return np.where(leaking(image), fall, rest)
 
 
 def _highest_rest(image: ProcessorImage, cycle: int) -> np.ndarray:
     """Highest potential of each neuron that a run of so many cycles can leave: int64[n_neurons], potential units."""
-    threshold = image.threshold.astype(np.int64)
-    highest = np.maximum(threshold - 1, 0)
+    threshold, highest = image.threshold.astype(np.int64), highest_rest(image)
     slopes = endless_slopes(image)
     if image.spec.reset == "subtract" and slopes is not None:
         highest[slopes.neuron] = np.maximum(slopes.highest - threshold[slopes.neuron], highest[slopes.neuron])
-    if image.spec.reset == "subtract" and image.spec.leak == "all":
-        return np.maximum(highest, charge_range(image)[1] - threshold)
+    if image.spec.reset == "subtract":
+        left = np.maximum(highest, charge_range(image)[1] - threshold)
+        highest = np.where(leaking(image), left, highest)
     rise = endless_rise(image)
     if rise is not None:
         # No more cycles than lead to the adder's end: so many steps fit 64 bits.
@@ -241,7 +255,7 @@ def load_state(path: str | Path) -> ProcessorState:
             raise FormatError(f"{where}: section {name} is missing or not {np.dtype(dtype)}[n]; save the state again")
     for names in (
         ("ahead", "neuron", "charge", "kind"),
-        ("potential", "slope", "spent"),
+        ("potential", "slope", "spent", "due"),
         ("input_cycle", "input_port", "input_value"),
     ):
         if len({len(content[name]) for name in names}) > 1:
@@ -252,6 +266,7 @@ def load_state(path: str | Path) -> ProcessorState:
         potential=content["potential"],
         slope=content["slope"],
         spent=content["spent"],
+        due=content["due"],
         pending=PendingCharge(content["ahead"], content["neuron"], content["charge"], content["kind"]),
         inputs=SpikeEvents(content["input_cycle"], content["input_port"], content["input_value"]),
     )
@@ -259,7 +274,7 @@ def load_state(path: str | Path) -> ProcessorState:
 
 def _arrays(state: ProcessorState) -> dict[str, np.ndarray]:
     pending, inputs = state.pending, state.inputs
-    neurons = (state.potential, state.slope, state.spent)
+    neurons = (state.potential, state.slope, state.spent, state.due)
     charges = (pending.ahead, pending.neuron, pending.charge, pending.kind)
     columns = (*neurons, *charges, inputs.cycle, inputs.port, inputs.value)
     return dict(zip(_ARRAYS, columns, strict=True))

@@ -210,6 +210,7 @@ def same(one: ProcessorState, other: ProcessorState) -> bool:
         (one.potential, other.potential),
         (one.slope, other.slope),
         (one.spent, other.spent),
+        (one.due, other.due),
         (one.pending.ahead, other.pending.ahead),
         (one.pending.neuron, other.pending.neuron),
         (one.pending.charge, other.pending.charge),

@@ -53,6 +53,20 @@ FAMILIES: dict[str, dict[str, Any]] = {
 _TEMPORAL = {"one_shot": True, "clear_synapses": True, "slope_synapses": True}
 _EVERYTHING = {**_TEMPORAL, "pooling_groups": True}
 FAMILIES |= {
+    "own leak": {"leak": "per-neuron", "potential_floor": -50},
+    "own leak, no floor": {"leak": "per-neuron", "potential_floor": None},
+    "own leak, subtract": {"leak": "per-neuron", "reset": "subtract", "potential_floor": -20},
+    "own leak, on delivery": {
+        "leak": "per-neuron", "evaluation": "on-delivery", "potential_floor": -20, "threshold_min": -30
+    },
+    "late": {"delayed_fire": True, "potential_floor": -50},
+    "late, no floor": {"delayed_fire": True, "potential_floor": None},
+    "late, wide input": {"delayed_fire": True, "input_min": -(2**31), "input_max": 2**31 - 1},
+    "late, leak": {"delayed_fire": True, "leak": "all", "potential_floor": None},
+    "late, on delivery": {
+        "delayed_fire": True, "evaluation": "on-delivery", "potential_floor": -20, "threshold_min": -30
+    },
+    "late, own leak, clear": {"delayed_fire": True, "leak": "per-neuron", "clear_synapses": True},
     "once": {"one_shot": True, "potential_floor": -50},
     "once and clear": {"one_shot": True, "clear_synapses": True},
     "clear, subtract": {"clear_synapses": True, "reset": "subtract", "potential_floor": -20},
@@ -65,6 +79,10 @@ FAMILIES |= {
     "temporal": {**_TEMPORAL, "potential_floor": -50},
     "temporal, leak": {**_TEMPORAL, "leak": "all", "potential_floor": None},
     "everything": {**_EVERYTHING, "potential_floor": -20},
+    "everything, own leak": {**_EVERYTHING, "potential_floor": -20, "leak": "per-neuron"},
+    "everything, own leak, subtract": {
+        **_EVERYTHING, "potential_floor": -20, "leak": "per-neuron", "reset": "subtract"
+    },
     "everything, subtract": {**_EVERYTHING, "potential_floor": -20, "reset": "subtract"},
     "everything, on delivery": {
         **_EVERYTHING, "potential_floor": -20, "evaluation": "on-delivery", "threshold_min": -30
@@ -112,8 +130,10 @@ def random_image(
 def random_extras(
     rng: np.random.Generator, spec: ProcessorSpec, n_neurons: int, weight: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Arrays `once`, `group` and `kind` with what a processor has; weights are changed where a kind wants another."""
+    """Arrays of the extensions with what a processor has; weights are changed where a kind wants another."""
     more = {}
+    if spec.leak == "per-neuron":
+        more["leaks"] = rng.random(n_neurons) < 0.4
     if spec.one_shot:
         more["once"] = rng.random(n_neurons) < 0.4
     if spec.pooling_groups:

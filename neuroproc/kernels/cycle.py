@@ -16,7 +16,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from neuroproc.kernels.arrivals import give_input, send_far, take_near
-from neuroproc.kernels.extended import deliver_more, log_again, pool_groups, spend
+from neuroproc.kernels.extended import deliver_more, forget, keep_potentials, log_again, pool_groups, see_due, spend
 from neuroproc.kernels.memory import Number
 from neuroproc.kernels.vectors import (
     BLOCK,
@@ -295,6 +295,9 @@ def run_cycles(
             last_arrival = max(last_arrival, take_near(arrays, cycle))
         base = (cycle & (n_slots - 1)) * stride
         given = next_input < n_inputs and input_cycle[next_input] == cycle
+        if has_more:
+            see_due(arrays, cycle)
+            forget(arrays)
         if has_more and (given or always or last_arrival >= cycle) and deliver_more(arrays, base):
             last_arrival = max(last_arrival, cycle + 1)
         if given:
@@ -309,6 +312,8 @@ def run_cycles(
         n_logged = arrays.numbers[Number.N_LOGGED]
         n_fired = sweep(arrays, cycle, base, surplus)
         if has_more and n_fired > 0:
+            if arrays.numbers[Number.DELAYS]:
+                keep_potentials(arrays, n_logged, n_fired)
             if arrays.group.shape[0] > 0:
                 n_fired = pool_groups(arrays, n_fired, surplus)
                 log_again(arrays, cycle, n_logged, n_fired)
@@ -324,5 +329,7 @@ def run_cycles(
     if leaks and latest < cycle - 1:
         # Forgotten in the idle cycles since.
         arrays.potential[:] = 0
+    if has_more and latest < cycle - 1:
+        forget(arrays)
     arrays.numbers[Number.CYCLE] = cycle
     arrays.numbers[Number.LAST_ARRIVAL] = last_arrival

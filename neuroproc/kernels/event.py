@@ -87,8 +87,11 @@ class EventEngine:
         for number, value in (*tables.settings.items(), (Number.WORK_LIMIT, work_limit)):
             self._numbers[number] = value
         self._numbers[[Number.LAST_ARRIVAL, Number.SWEEP_UNTIL, Number.FAR_FIRST]] = -1, -1, FAR_AWAY
-        self._reset = image.spec.reset
-        self._has_more = bool(len(tables.kinds) > 1 or len(tables.arrays["once"]) or len(tables.arrays["group"]))
+        # What is above the threshold is kept until a spike is seen.
+        self._delays = image.spec.delayed_fire
+        self._reset = "subtract" if self._delays else image.spec.reset
+        more = (tables.arrays[name] for name in ("once", "group", "leaky"))
+        self._has_more = len(tables.kinds) > 1 or any(len(array) for array in more) or image.spec.delayed_fire
         self._run = kernel(dtype, self._reset, self._has_more)
         self.cycle = 0
         self.watch(np.zeros(image.n_neurons, bool))
@@ -111,7 +114,8 @@ class EventEngine:
         """Say whose spikes `advance` reports: bool[n_neurons]."""
         bits = np.zeros(len(self._neuron), bool)
         bits[self._number] = watched
-        n_watched = int(bits.sum())
+        # In one cycle a neuron is logged by the sweep and, if that is taken back, when its spike is seen.
+        n_watched = int(bits.sum()) * (2 if self._delays else 1)
         # The log is in the order of numbers.
         self._in_order = bool(np.all(np.diff(self._number[watched]) > 0))
         # At least one cycle must always fit.
@@ -129,7 +133,13 @@ class EventEngine:
         note_addresses(self._arrays)
 
     def load(
-        self, cycle: int, potential: np.ndarray, slope: np.ndarray, spent: np.ndarray, pending: PendingCharge
+        self,
+        cycle: int,
+        potential: np.ndarray,
+        slope: np.ndarray,
+        spent: np.ndarray,
+        due: np.ndarray,
+        pending: PendingCharge,
     ) -> None:
         """Take over a state, and count from 0."""
         arrays, numbers = self._arrays, self._numbers
@@ -148,6 +158,9 @@ class EventEngine:
         if len(arrays.level):
             arrays.takes[self._number[spent]] = 0
             arrays.threshold[:] = np.where(arrays.takes == 0, np.iinfo(arrays.threshold.dtype).max, arrays.level)
+        due_numbers = np.sort(self._number[due])
+        arrays.fired[: len(due_numbers)] = due_numbers
+        numbers[Number.N_DUE] = len(due_numbers)
         to = self._number[pending.neuron] + np.searchsorted(self._kinds, pending.kind) * self._room
         near = pending.ahead < n_slots
         place = ((cycle + pending.ahead[near]) & (n_slots - 1)) * stride + to[near]
@@ -157,7 +170,9 @@ class EventEngine:
             arrays.touched[place] = 1
         arrival = cycle + pending.ahead[~near]
         numbers[Number.CYCLE] = cycle
-        numbers[Number.LAST_ARRIVAL] = cycle + pending.ahead[near].max(initial=0 if np.any(slope) else -1)
+        numbers[Number.LAST_ARRIVAL] = cycle + pending.ahead[near].max(
+            initial=0 if np.any(slope) or np.any(due) else -1
+        )
         if self._reset == "subtract":
             # Who rests at a threshold fires without that anything arrives.
             high = np.flatnonzero(arrays.potential >= arrays.threshold)
@@ -194,6 +209,12 @@ class EventEngine:
         """Which neurons are spent after the last cycle: bool[n_neurons]."""
         takes = self._arrays.takes
         return takes[self._number] == 0 if len(takes) else np.zeros(len(self._number), bool)
+
+    def due(self) -> np.ndarray:
+        """Which neurons' spikes are seen in the next cycle: bool[n_neurons]."""
+        due = np.zeros(len(self._number), bool)
+        due[self._neuron[self._arrays.fired[: self._numbers[Number.N_DUE]]]] = True
+        return due
 
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""

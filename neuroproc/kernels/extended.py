@@ -1,8 +1,10 @@
-"""What the cycle kernel does besides where a processor has clears, slopes, neurons that fire once, or groups.
+"""What the cycle kernel does besides where a processor has more than leak and reset beyond the base.
 
 Slopes and clears travel like charge: the ring has a place for them, too, of every neuron and cycle, `SLOPE_AT` and
 `CLEAR_AT` numbers behind that of its charge. A neuron that is spent has a threshold that nothing reaches, and a mask
-of 0 that all that arrives for it goes through. Kernels of the base are compiled without any of this.
+of 0 that all that arrives for it goes through. Where spikes are seen a cycle later, a kernel for reset by subtraction
+is used, for potentials have to hold what is above the threshold; and the threshold is added again. Kernels of the base
+are compiled without any of this.
 """
 
 from __future__ import annotations
@@ -13,6 +15,40 @@ from numba.extending import register_jitable
 
 from neuroproc.kernels.memory import Number
 from neuroproc.kernels.vectors import BLOCK, get, put
+
+
+@register_jitable(forceinline=True)
+def forget(arrays: Any) -> None:
+    """Set the potentials of neurons that leak to 0."""
+    for k in range(arrays.leaky.shape[0]):
+        put(arrays.potential, get(arrays.leaky, k), 0)
+
+
+@register_jitable(forceinline=True)
+def see_due(arrays: Any, cycle: int) -> None:
+    """Reset, count and log the neurons that fired in the cycle before."""
+    n_due, n_logged = arrays.numbers[Number.N_DUE], arrays.numbers[Number.N_LOGGED]
+    spike_count = arrays.spike_count
+    for k in range(n_due):
+        n = get(arrays.fired, k)
+        put(arrays.potential, n, 0)
+        put(spike_count, n, get(spike_count, n) + 1)
+    log_again(arrays, cycle, n_logged, n_due)
+    arrays.numbers[Number.N_DUE] = 0
+
+
+@register_jitable(forceinline=True)
+def keep_potentials(arrays: Any, n_logged: int, n_fired: int) -> None:
+    """Take back what a sweep did to neurons that fired, and to the log, and what will be counted, until `see_due`."""
+    potential, floor, spike_count = arrays.potential, arrays.numbers[Number.FLOOR], arrays.spike_count
+    for k in range(n_fired):
+        n = get(arrays.fired, k)
+        # In two steps: what was above a threshold below 0 may have wrapped in a narrow type, and wraps back in it.
+        put(potential, n, get(potential, n) + get(arrays.threshold, n))
+        put(potential, n, max(get(potential, n), floor))
+        put(spike_count, n, get(spike_count, n) - 1)
+    arrays.numbers[Number.N_LOGGED] = n_logged
+    arrays.numbers[Number.N_DUE] = n_fired
 
 
 @register_jitable(forceinline=True)

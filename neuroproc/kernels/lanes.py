@@ -89,7 +89,12 @@ class LaneBatch:
         self._log = (np.zeros(n_log, np.int64), np.zeros(n_log, np.int64), np.zeros(n_log, np.uint64))
 
     def load(
-        self, cycle: int, potential: np.ndarray | int = 0, slope: np.ndarray | int = 0, spent: np.ndarray | int = 0
+        self,
+        cycle: int,
+        potential: np.ndarray | int = 0,
+        slope: np.ndarray | int = 0,
+        spent: np.ndarray | int = 0,
+        due: np.ndarray | int = 0,
     ) -> None:
         """Set the cycle and what neurons hold; nothing is under way, and counts are 0.
 
@@ -97,7 +102,7 @@ class LaneBatch:
         ----------
         cycle : int
         potential, slope : int[n_neurons, 64] or int
-        spent : uint64[n_neurons] or int
+        spent, due : uint64[n_neurons] or int
             Lanes.
         """
         self.cycle = cycle
@@ -108,8 +113,11 @@ class LaneBatch:
             if len(self._more.slope):
                 self._more.slope[:] = slope
             self._more.spent[:] = spent
-            may_fire = may_fire or len(self._more.slope) > 0
-        # In the silence that follows nobody fires, unless a spike has left a potential at its threshold, or by a slope.
+            if len(self._more.due):
+                self._more.due[:] = due
+            may_fire = may_fire or len(self._more.slope) > 0 or len(self._more.due) > 0
+        # In the silence that follows nobody fires, unless a spike has left a potential at its threshold, or by a slope;
+        # and no spike is still to be seen.
         self._clock[:] = self.tables.depth, 0 if may_fire else self.tables.depth
         self._spike_count.fill(0)
 
@@ -126,6 +134,12 @@ class LaneBatch:
     def spent(self) -> np.ndarray:
         """Lanes in which each neuron is spent after the last cycle: uint64[n_neurons]."""
         return np.zeros(self._image.n_neurons, np.uint64) if self._more is None else self._more.spent.copy()
+
+    def due(self) -> np.ndarray:
+        """Lanes in which each neuron's spike is seen in the next cycle: uint64[n_neurons]."""
+        if self._more is None or not len(self._more.due):
+            return np.zeros(self._image.n_neurons, np.uint64)
+        return self._more.due.copy()
 
     def recent_spikes(self) -> np.ndarray:
         """Lanes in which each neuron fired, in the last cycle first: uint64[depth, n_neurons]."""
@@ -227,14 +241,20 @@ class LaneEngine:
         self._batch.watch(watched.astype(np.uint64))
 
     def load(
-        self, cycle: int, potential: np.ndarray, slope: np.ndarray, spent: np.ndarray, pending: PendingCharge
+        self,
+        cycle: int,
+        potential: np.ndarray,
+        slope: np.ndarray,
+        spent: np.ndarray,
+        due: np.ndarray,
+        pending: PendingCharge,
     ) -> None:
         """Take over a state, and count from 0."""
         rows = np.zeros((self._image.n_neurons, LANES), np.int64)
         rows[:, 0] = potential
         slopes = np.zeros_like(rows)
         slopes[:, 0] = slope
-        self._batch.load(cycle, rows, slopes, spent.astype(np.uint64))
+        self._batch.load(cycle, rows, slopes, spent.astype(np.uint64), due.astype(np.uint64))
         # Charge whose spikes are not known arrives like input, and so does what is no charge.
         place = pending.neuron + pending.kind.astype(np.int64) * self._image.n_neurons
         self._arriving = (cycle + pending.ahead, place, pending.charge)
@@ -250,6 +270,10 @@ class LaneEngine:
     def spent(self) -> np.ndarray:
         """Which neurons are spent after the last cycle: bool[n_neurons]."""
         return self._batch.spent() & np.uint64(1) != 0
+
+    def due(self) -> np.ndarray:
+        """Which neurons' spikes are seen in the next cycle: bool[n_neurons]."""
+        return self._batch.due() & np.uint64(1) != 0
 
     def pending(self) -> PendingCharge:
         """What spikes of the past will still deliver."""

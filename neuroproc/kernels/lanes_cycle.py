@@ -17,7 +17,9 @@ from neuroproc.kernels.lanes_extended import (
     change_slope,
     clear_from_history,
     clear_lanes,
+    forget_rows,
     pool_lanes,
+    reset_due,
     slope_touches,
     sloped_lanes,
 )
@@ -126,6 +128,8 @@ def run_lanes(
             if upcoming > cycle:
                 if leaks:
                     potential[:] = 0
+                if more is not None:
+                    forget_rows(more, potential)
                 cycle = upcoming
                 continue
         if n_logged > log_room or work > work_limit:
@@ -139,7 +143,20 @@ def run_lanes(
             potential[:] = 0
 
         past, now = np.uint64((row - depth) * n_neurons), np.uint64(row * n_neurons)
+        seen_later = False
         if more is not None:
+            forget_rows(more, potential)
+            seen_later = more.due.shape[0] > 0
+            if seen_later:
+                for number in range(n_neurons):
+                    n = np.uint64(number)
+                    seen = reset_due(more, n, potential)
+                    spike_count[n] += count_lanes(seen & counted)
+                    if seen & watched[n]:
+                        log_cycle[n_logged] = cycle
+                        log_neuron[n_logged] = n
+                        log_lanes[n_logged] = seen & watched[n]
+                        n_logged += 1
             # Deliver clears before anything else.
             clear_from_history(more, history, past, potential, reached)
             upcoming = next_input
@@ -211,6 +228,9 @@ def run_lanes(
                 reached[n] = np.uint64(0)
             if subtracts is not None:
                 store_row(potential, n, lower_or_raise(total, fired, threshold[n], floor))
+            elif more is not None and seen_later:
+                store_row(potential, n, clear_or_raise(total, np.uint64(0), floor))
+                more.due[n] = fired
             else:
                 store_row(potential, n, clear_or_raise(total, fired, floor))
             history[now + n] = fired
@@ -218,7 +238,7 @@ def run_lanes(
             if more is not None:
                 if more.once[n]:
                     more.spent[n] |= fired
-                if observes_later:
+                if observes_later or seen_later:
                     continue
             # Observe.
             spike_count[n] += count_lanes(fired & counted)

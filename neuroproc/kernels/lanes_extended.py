@@ -1,4 +1,4 @@
-"""What the lane kernel does besides where a processor has clears, slopes, neurons that fire once, or groups."""
+"""What the lane kernel does besides where a processor has more than leak and reset beyond the base."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ class LaneExtras(NamedTuple):
         State.
     spent : uint64[n_neurons]
         State: lanes in which each neuron is spent.
+    leaky : int64[n_leaky]
+        Neurons that leak, where each has a leak of its own.
+    due : uint64[n_neurons] or [0]
+        State: lanes in which each neuron's spike is seen in the next cycle.
     """
 
     clear_neuron: np.ndarray
@@ -58,6 +62,8 @@ class LaneExtras(NamedTuple):
     once: np.ndarray
     slope: np.ndarray
     spent: np.ndarray
+    leaky: np.ndarray
+    due: np.ndarray
 
 
 def lane_extras(image: ProcessorImage, dtype: np.dtype, depth: int, keep_zero: bool) -> LaneExtras | None:
@@ -74,7 +80,8 @@ def lane_extras(image: ProcessorImage, dtype: np.dtype, depth: int, keep_zero: b
         Whether a slope synapse of weight 0 can be felt.
     """
     member = np.flatnonzero(image.group >= 0)
-    if not (len(member) or np.any(image.kind) or np.any(image.once)):
+    flags = (image.kind, image.once, image.leaks)
+    if not (len(member) or any(np.any(flag) for flag in flags) or image.spec.delayed_fire):
         return None
     place = (depth - image.delay.astype(np.int64)) * image.n_neurons + image.source()
     slopes = np.flatnonzero((image.kind == SLOPE) & ((image.weight != 0) | keep_zero))
@@ -96,6 +103,8 @@ def lane_extras(image: ProcessorImage, dtype: np.dtype, depth: int, keep_zero: b
         once=image.once.copy(),
         slope=np.zeros((n_sloped, LANES), dtype),
         spent=np.zeros(image.n_neurons, np.uint64),
+        leaky=np.flatnonzero(image.leaks),
+        due=np.zeros(image.n_neurons if image.spec.delayed_fire else 0, np.uint64),
     )
 
 
@@ -103,6 +112,23 @@ def _starts(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Different numbers of a sorted list, and where each begins, and the end: int64, twice."""
     different, first = np.unique(numbers, return_index=True)
     return different.astype(np.int64), np.append(first, len(numbers)).astype(np.int64)
+
+
+@register_jitable
+def forget_rows(more: Any, potential: Any) -> None:
+    """Set the potentials of neurons that leak to 0."""
+    for k in range(more.leaky.shape[0]):
+        potential[more.leaky[k]] = 0
+
+
+@register_jitable
+def reset_due(more: Any, n: Any, potential: Any) -> Any:
+    """Reset a neuron in the lanes in which its spike is seen now; these lanes."""
+    lanes = more.due[n]
+    if lanes:
+        store_row(potential, n, keep_where(load_row(potential, n), ~lanes))
+        more.due[n] = np.uint64(0)
+    return lanes
 
 
 @register_jitable

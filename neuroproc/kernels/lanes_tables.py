@@ -10,7 +10,7 @@ from numba import njit
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
 from isa_spec.kinds import CHARGE
-from isa_spec.potentials import potential_bounds, slope_range, synaptic_range
+from isa_spec.potentials import highest_rest, leaking, potential_bounds, slope_range, synaptic_range
 from neuroproc.bounds import falls_without_end, rising
 from neuroproc.kernels.cache import keep_kernels
 from neuroproc.slopes import adder_range
@@ -187,9 +187,9 @@ def input_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray, np.dtype
 
     Charge that makes a neuron fire, or sends it to the floor, whatever its potential and its synapses add, may be cut
     down to what is just enough. So potentials can be narrow on a processor with a wide input. There is room for a
-    charge of 1 at every port besides: the spikes of frames need no look. With reset by subtraction all charge makes a
-    difference, and potentials that rise without end take all the room of the processor's adder (`bounds.proven_end`),
-    as those with slopes do (`slopes.sloped_end`).
+    charge of 1 at every port besides: the spikes of frames need no look. With reset by subtraction, or where spikes are
+    seen a cycle later, all charge makes a difference; and potentials that rise without end take all the room of the
+    processor's adder (`bounds.proven_end`), as those with slopes do (`slopes.sloped_end`).
 
     Returns
     -------
@@ -202,18 +202,18 @@ def input_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray, np.dtype
         return nothing + wide.min, nothing + wide.max, np.dtype(np.int64)
     if any(np.any(changes) for changes in slope_range(image)):
         return nothing + wide.min, nothing + wide.max, _narrowest(*adder_range(image))
-    leaks, floor = spec.leak == "all", spec.potential_floor
+    stays, floor = ~leaking(image), spec.potential_floor
     threshold = image.threshold.astype(np.int64)
     ports = np.bincount([port.neuron for port in image.inputs], minlength=image.n_neurons).astype(np.int64)
-    if spec.reset == "subtract":
+    if spec.reset == "subtract" or spec.delayed_fire:
         lows, highs = potential_bounds(image)
         lowest, highest = int(lows.min(initial=0)), int(np.maximum(highs + ports, threshold).max(initial=0))
         if np.any(rising(image)):
             highest = 2 ** (spec.potential_bits - 1) - 1
         return nothing + wide.min, nothing + wide.max, _narrowest(lowest, highest)
     low, high = synaptic_range(image)
-    resting_low = nothing if leaks or floor is None else nothing + floor
-    resting_high = nothing if leaks else np.maximum(threshold - 1, 0)
+    # Without a floor all leak, else potentials fall without end.
+    resting_low, resting_high = stays * (floor or 0), stays * highest_rest(image)
     most = threshold - resting_low - low
     if floor is None:
         least = ports * min(spec.input_min, 0) + low
@@ -221,8 +221,7 @@ def input_range(image: ProcessorImage) -> tuple[np.ndarray, np.ndarray, np.dtype
         least = np.minimum(floor, threshold - 1) - resting_high - high - ports
     lowest = int((resting_low + low + np.minimum(least, 0)).min(initial=0))
     highest = int(np.maximum(resting_high + high + np.maximum(most, 0) + ports, threshold).max(initial=0))
-    if not leaks and floor is not None:
-        lowest = min(lowest, floor)
+    lowest = min(lowest, int(resting_low.min(initial=0)))
     return least, most, _narrowest(lowest, highest)
 
 

@@ -43,6 +43,8 @@ class Number(IntEnum):
     LOWEST = 18  # of the type of potentials
     SLOPE_AT = 19  # how far behind a neuron's charge its slope arrives; 0 where none does
     CLEAR_AT = 20  # and its clears
+    DELAYS = 21  # spikes are seen a cycle later
+    N_DUE = 22  # so many of the neurons in `fired` are, in the next one
 
 
 class Arrays(NamedTuple):
@@ -89,6 +91,7 @@ class Arrays(NamedTuple):
         Input of a cycle; 0 between cycles.
     spike_count : int64[n_numbers]
     fired : int32[n_numbers]
+        Ascending. Where spikes are seen a cycle later, those of the last cycle are kept from one call to the next.
     watched : uint32[n_numbers / BLOCK]
         A bit for each neuron whose spikes are logged.
     log_cycle : int64[n_log], cycles
@@ -117,6 +120,8 @@ class Arrays(NamedTuple):
         Scratch, too.
     more : int32[n_groups]
         Outputs that their groups made fire; scratch.
+    leaky : int32[n_leaky]
+        Neurons that leak, where each has a leak of its own.
     """
 
     numbers: np.ndarray
@@ -162,6 +167,7 @@ class Arrays(NamedTuple):
     group_hit: np.ndarray
     fires: np.ndarray
     more: np.ndarray
+    leaky: np.ndarray
 
 
 LINE = 64
@@ -170,7 +176,7 @@ LINE = 64
 _TYPES = """
     int64 potential potential potential int32 int32 int32 int64 int64 int32 int64 int64 int8 int16 int64 uint32 int64
     int64 int64 int32 int64 uint8 uint8 int64 int64 int32 uint32 int64 int32 int64 int32 int64
-    potential potential potential uint8 int32 int64 int32 int32 uint8 uint8 int32
+    potential potential potential uint8 int32 int64 int32 int32 uint8 uint8 int32 int32
 """
 
 FIRST_ADDRESS = len(Number)

@@ -8,7 +8,14 @@ import numpy as np
 
 from isa_spec.image import ProcessorImage
 from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
-from isa_spec.potentials import group_fall, potential_bounds, slope_range, synaptic_range
+from isa_spec.potentials import (
+    group_fall,
+    highest_rest,
+    leaking,
+    potential_bounds,
+    slope_range,
+    synaptic_range,
+)
 from neuroproc.bounds import falls_without_end, rising
 from neuroproc.kernels.memory import Number, zeros
 from neuroproc.kernels.order import number_neurons
@@ -96,8 +103,8 @@ def prepare(image: ProcessorImage, max_slots: int = MAX_SLOTS, least_bits: int =
     settings = {
         Number.N_SLOTS: n_slots,
         Number.STRIDE: stride,
-        # What a spike leaves may be enough for the next one.
-        Number.REACH: int(near.delay.max(initial=1 if image.spec.reset == "subtract" else 0)),
+        # What a spike leaves may be enough for the next one, or is seen and reset in the next cycle.
+        Number.REACH: int(near.delay.max(initial=int(image.spec.reset == "subtract" or image.spec.delayed_fire))),
         Number.N_FAR_SYNAPSES: len(far),
         # Where potentials leak, a floor may be out of reach of a narrow type.
         Number.FLOOR: lowest if floor is None else max(floor, lowest),
@@ -109,6 +116,7 @@ def prepare(image: ProcessorImage, max_slots: int = MAX_SLOTS, least_bits: int =
         Number.FEW_SPIKES: n_blocks * image.n_neurons // (2 * max(len(single), 1)),
         Number.SLOPE_AT: kinds.index(SLOPE) * room if SLOPE in kinds else 0,
         Number.CLEAR_AT: kinds.index(CLEAR) * room if CLEAR in kinds else 0,
+        Number.DELAYS: image.spec.delayed_fire,
     }
     return KernelTables(
         number=number,
@@ -128,6 +136,7 @@ def prepare(image: ProcessorImage, max_slots: int = MAX_SLOTS, least_bits: int =
             "far_weight": far.weight,
             **_groups(image, number, n_numbers),
             **_firing_once(image, number, threshold),
+            "leaky": number[image.leaks == 1].astype(np.int32),
         },
     )
 
@@ -197,7 +206,8 @@ def potential_type(image: ProcessorImage, least_bits: int = 16) -> np.dtype:
     """Narrowest type of 16, 32 or 64 bits that provably holds every sum of a resting potential and what synapses bring.
 
     Input needs no room: the kernel adds it in 64 bits. Where there is neither floor nor room below it does: what the
-    input leaves has to be remembered; and so it does above, where a spike leaves the surplus. Potentials that rise
+    input leaves has to be remembered; and so it does above, where a spike leaves the surplus, or all of the potential
+    until it is seen. Potentials that rise
     without end take all the room of the processor's adder, which no run leaves (`bounds.proven_end`), and so do those
     with slopes (`slopes.sloped_end`). Pending charge needs no proof of its own: a resting potential may be 0, so the
     bounds cover it, in any order of arrival.
@@ -208,16 +218,13 @@ def potential_type(image: ProcessorImage, least_bits: int = 16) -> np.dtype:
     least = least - group_fall(image)
     # As many clears as can arrive at once are counted.
     clears = np.bincount(image.target[image.kind == CLEAR], minlength=1).max()
-    floor, threshold = image.spec.potential_floor, image.threshold.astype(np.int64)
-    if image.spec.leak == "all":
-        lowest, highest = int(least.min(initial=0)), int(most.max(initial=0))
-        with_input = int(potential_bounds(image)[0].min(initial=0))
-        rests = with_input if floor is None else max(floor, with_input)
-    else:
-        assert floor is not None  # else potentials fall without end
-        lowest, highest = floor + int(least.min(initial=0)), int((np.maximum(threshold - 1, 0) + most).max(initial=0))
-        rests = floor
-    if image.spec.reset == "subtract":
+    floor, threshold, stays = image.spec.potential_floor, image.threshold.astype(np.int64), ~leaking(image)
+    # Without a floor all leak, else potentials fall without end.
+    lowest = int((least + stays * (floor or 0)).min(initial=0))
+    highest = int((most + stays * highest_rest(image)).max(initial=0))
+    with_input = int(potential_bounds(image)[0].min(initial=0))
+    rests = with_input if floor is None else max(floor, with_input)
+    if image.spec.reset == "subtract" or image.spec.delayed_fire:
         highest = int(potential_bounds(image)[1].max(initial=0))
         if np.any(rising(image)):
             highest = 2 ** (image.spec.potential_bits - 1) - 1

@@ -192,3 +192,15 @@ def test_the_narrowest_processor_that_is_said_to_do_does():
     compile_network(network, replace(spec, potential_bits=bits), FoldPlan((1, 1)))
     with pytest.raises(ResourceError, match="potential_bits"):
         compile_network(network, replace(spec, potential_bits=bits - 1), FoldPlan((1, 1)))
+
+
+@pytest.mark.error
+def test_a_processor_that_shows_spikes_late_is_refused():
+    network = small_network(3)
+    spec = replace(load_profile("np16"), delayed_fire=True)
+    words = (
+        "profile np16 has delayed_fire = true, so spikes would be seen one cycle after that of their value; compile for"
+    )
+    with pytest.raises(ResourceError, match=words) as caught:
+        compile_network(network, spec)
+    assert (caught.value.limit, caught.value.used, caught.value.allowed) == ("delayed_fire", 1, 0)

@@ -49,6 +49,7 @@ def from_graph(graph, spec):
         [target for _, target in ends],
         [edge["weight"] for edge in edges],
         [edge["delay"] for edge in edges],
+        leaks=[int(node["leaks"]) for node in nodes],
         once=[int(node["once"]) for node in nodes],
         group=[node["group"] for node in nodes],
         kind=[KINDS.index(edge["kind"]) for edge in edges],
@@ -83,7 +84,7 @@ def test_attributes_are_typed_and_edges_have_ids_of_their_own():
     assert types == {
         **dict.fromkeys(("profile", "label", "role", "layer", "inputs", "outputs", "kind"), "string"),
         **dict.fromkeys(("threshold", "group", "weight", "delay"), "long"),
-        "once": "boolean",
+        **dict.fromkeys(("leaks", "once"), "boolean"),
     }
     ids = re.findall(r'<edge [^>]*id="(\d+)"', text)
     assert sorted(map(int, ids)) == list(range(image.n_synapses))
@@ -128,9 +129,9 @@ def test_a_drawing_has_every_neuron_and_synapse(image):
     assert {n: index for index, some in members.items() for n in map(int, some)} == dict(
         enumerate(image.layer.tolist())
     )
-    shapes = re.findall(r"^    n(\d+) \[label=.*>= (-?\d+)(, once)?\", shape=(\w+),", text, re.MULTILINE)
-    assert sorted((int(n), int(t), bool(once), shape) for n, t, once, shape in shapes) == [
-        (n, int(image.threshold[n]), bool(image.once[n]), dot._SHAPES[ROLES[image.role[n]]][0])
+    shapes = re.findall(r"^    n(\d+) \[label=.*>= (-?\d+)(, leaks)?(, once)?\", shape=(\w+),", text, re.MULTILINE)
+    assert sorted((int(n), int(t), bool(leaks), bool(once), shape) for n, t, leaks, once, shape in shapes) == [
+        (n, int(image.threshold[n]), bool(image.leaks[n]), bool(image.once[n]), dot._SHAPES[ROLES[image.role[n]]][0])
         for n in range(image.n_neurons)
     ]
     doors = re.findall(r'^  ([io])(\d+) \[label="(.*)", shape=plaintext', text, re.MULTILINE)

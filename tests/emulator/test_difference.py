@@ -24,7 +24,7 @@ def rebuilt(image: ProcessorImage, **changes) -> ProcessorImage:
     """The image with other arrays, synapses put in order again."""
     arrays = {
         name: getattr(image, name).astype(np.int64)
-        for name in ("threshold", "target", "weight", "delay", "once", "group", "kind", "role", "layer")
+        for name in ("threshold", "target", "weight", "delay", "leaks", "once", "group", "kind", "role", "layer")
     }
     more = {name: getattr(image, name) for name in (
         "layers", "start", "encoding", "decode", "latency", "interval", "source_digest", "options", "inputs", "outputs"
@@ -98,8 +98,10 @@ def test_a_synapse_removed_and_one_added():
     assert diff(image, fewer).facts["synapses"] == (image.n_synapses, image.n_synapses - 1)
 
 
-def test_neurons_that_fire_once_and_groups():
-    image = random_image(np.random.default_rng(5), family_spec("everything"))
+def test_neurons_that_leak_or_fire_once_and_groups():
+    image = random_image(np.random.default_rng(5), family_spec("everything, own leak"))
+    _, change = only_change(diff(image, changed_at(image, "leaks", 3, 1 - image.leaks[3])))
+    assert (change.what, change.first, change.a, change.b) == ("leak", "unit.3", image.leaks[3], 1 - image.leaks[3])
     once = changed_at(image, "once", 3, 1 - image.once[3])
     _, change = only_change(diff(image, once))
     assert (change.what, change.first, change.a, change.b) == ("fire once", "unit.3", image.once[3], 1 - image.once[3])

@@ -1,4 +1,4 @@
-"""Spent neurons, clears, slopes and groups, alone and together, on every engine, in every cycle and through states."""
+"""Leaks, delays, spent neurons, clears, slopes and groups, on every engine, in every cycle and through states."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from isa_spec.errors import EmulationError
 from isa_spec.image import Port, ProcessorImage, build_image
 from isa_spec.kinds import CHARGE, CLEAR, SLOPE
 from isa_spec.spikes import SpikeEvents
+from neuroproc.bounds import falls_without_end
 from neuroproc.kernels.event import EventEngine
 from neuroproc.kernels.lanes_tables import prepare_lanes
 from neuroproc.kernels.memory import Number
@@ -32,10 +33,12 @@ Engine = Callable[..., Processor]
 
 ENGINES = ("reference", "event", "batch")
 MIXED = (
-    "once", "once and clear", "clear, subtract", "slope", "slope, 32 bits", "pool", "pool, subtract",
-    "pool, subtract, no floor", "pool, leak, subtract", "temporal", "temporal, leak", "everything",
-    "everything, subtract", "everything, on delivery", "everything, on delivery, subtract",
-    "everything, leak, on delivery",
+    "own leak", "own leak, no floor", "own leak, subtract", "own leak, on delivery", "late", "late, no floor",
+    "late, wide input", "late, leak", "late, on delivery", "late, own leak, clear", "once", "once and clear",
+    "clear, subtract", "slope", "slope, 32 bits", "pool", "pool, subtract", "pool, subtract, no floor",
+    "pool, leak, subtract", "temporal", "temporal, leak", "everything", "everything, own leak",
+    "everything, own leak, subtract", "everything, subtract", "everything, on delivery",
+    "everything, on delivery, subtract", "everything, leak, on delivery",
 )  # fmt: skip
 
 
@@ -47,7 +50,7 @@ def test_engines_agree_in_every_cycle(family: str, seed: int) -> None:
     rng = np.random.default_rng([seed, MIXED.index(family)])
     image = random_image(rng, family_spec(family), 40, 200, 12)
     reference, *others = (Processor(image, name) for name in ENGINES)
-    seen = {"slope": 0, "spent": 0, "spikes": 0, "kinds": 0}
+    seen = {"slope": 0, "spent": 0, "due": 0, "kinds": 0}
     for cycle in range(120):
         events = random_events(rng, image, cycle, cycle + 9, 3 * (cycle % 50 < 20))
         expected = None
@@ -61,7 +64,8 @@ def test_engines_agree_in_every_cycle(family: str, seed: int) -> None:
             assert processor.counters == reference.counters
         state = reference.state()
         for name, found_here in (
-            ("slope", np.any(state.slope)), ("spent", np.any(state.spent)), ("kinds", np.any(state.pending.kind)),
+            ("slope", np.any(state.slope)), ("spent", np.any(state.spent)), ("due", np.any(state.due)),
+            ("kinds", np.any(state.pending.kind)),
         ):  # fmt: skip
             seen[name] += bool(found_here)
         if cycle % 30 == 29:
@@ -71,6 +75,7 @@ def test_engines_agree_in_every_cycle(family: str, seed: int) -> None:
     spec = image.spec
     assert (seen["slope"] > 20) == spec.slope_synapses
     assert (seen["spent"] > 20) == spec.one_shot
+    assert (seen["due"] > 20) == spec.delayed_fire
     assert (seen["kinds"] > 20) == (spec.slope_synapses or spec.clear_synapses)
 
 
@@ -92,7 +97,7 @@ def test_any_image_however_split(seed: int, family: str, stretches: list[int]) -
 
 
 @pytest.mark.differential
-@pytest.mark.parametrize("family", ["temporal", "everything", "everything, subtract"])
+@pytest.mark.parametrize("family", ["temporal", "everything", "everything, subtract", "own leak", "late"])
 def test_many_neurons_of_which_few_are_busy(family: str) -> None:
     """Blocks are looked at where something arrives, and slopes are something."""
     rng = np.random.default_rng(7)
@@ -112,7 +117,7 @@ def test_many_neurons_of_which_few_are_busy(family: str) -> None:
 
 
 @pytest.mark.differential
-@pytest.mark.parametrize("family", ["temporal", "everything, on delivery"])
+@pytest.mark.parametrize("family", ["temporal", "everything, on delivery", "late, own leak, clear"])
 def test_beyond_the_ring(family: str) -> None:
     """Clears and slopes that arrive so late that they wait on a list."""
     rng = np.random.default_rng(8)
@@ -301,6 +306,17 @@ def test_measures_say_what_has_no_end() -> None:
     for group, lowest in (([1, -1], -9 - 5), ([-1, -1], -9)):
         image = build_image(spec, [5, 3], [], [], [], [], [Port("a", 0)], [], group=group)
         assert count(image)["potential_range"] == [lowest, 4 + 2]
+
+
+@pytest.mark.parametrize(("leaks", "bits"), [([1, 1], 3), ([1, 0], None), ([0, 1], None), ([0, 0], None)])
+def test_measures_say_who_has_no_end_below(leaks: list[int], bits: int | None) -> None:
+    """Where all leak, sums are in -3 .. 2."""
+    spec = make_spec(leak="per-neuron", potential_floor=None, input_min=0, input_max=2)
+    image = build_image(spec, [5, 3], [0, 0], [0, 1], [-3, -1], [1, 1], [Port("a", 0)], [], leaks=leaks)
+    assert count(image)["potential_bits"] == bits
+    assert falls_without_end(image) == (bits is None)
+    assert potential_type(image) == (np.int64 if bits is None else np.int16)
+    assert prepare_lanes(image).threshold.dtype == potential_type(image)
 
 
 def test_idle_time_is_free_and_slopes_are_not_idle() -> None:

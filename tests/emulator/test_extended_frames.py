@@ -1,4 +1,4 @@
-"""Spent neurons, clears, slopes and groups over threads and lanes: frames of a network that was not made for them."""
+"""Every extension over threads and lanes: frames of a network that was not made for them."""
 
 from __future__ import annotations
 
@@ -93,6 +93,30 @@ def test_one_at_a_time(switch: str) -> None:
         found = neuroproc.classify(other, frames, engine=engine, threads=threads)
         assert np.array_equal(found.outputs, right.outputs)
         assert (found.spikes, found.synaptic_operations) == (right.spikes, right.synaptic_operations)
+
+
+@pytest.mark.differential
+@pytest.mark.parametrize("unroll", [(8, 8), (2, 2)])
+@pytest.mark.parametrize(
+    "changes", [{"leak": "per-neuron"}, {"delayed_fire": True}, {"leak": "per-neuron", "delayed_fire": True}]
+)
+def test_leaks_of_their_own_and_late_spikes(unroll: tuple[int, int], changes: dict[str, Any]) -> None:
+    image, frames = shipped(unroll)
+    # What is left of one value meets the next, unless it leaks.
+    image = dataclasses.replace(image, spec=dataclasses.replace(image.spec, potential_floor=-32767))
+    leaks = (np.random.default_rng(5).random(image.n_neurons) < 0.5) & ("leak" in changes)
+    spec = dataclasses.replace(image.spec, **changes)
+    other = dataclasses.replace(image, spec=spec, leaks=leaks.astype(np.uint8))
+    check_image(other)
+    frames = frames[: 150 if unroll == (8, 8) else 70]
+    usual, right = (neuroproc.classify(one, frames, engine="reference", threads=1) for one in (image, other))
+    # With delayed spikes hosts look for what is not there yet.
+    assert not np.array_equal(right.outputs, usual.outputs)
+    for engine, threads in WAYS:
+        found = neuroproc.classify(other, frames, engine=engine, threads=threads)
+        assert np.array_equal(found.outputs, right.outputs)
+        counts = (found.cycles, found.spikes, found.synaptic_operations)
+        assert counts == (right.cycles, right.spikes, right.synaptic_operations)
 
 
 def run(image: ProcessorImage, frames: np.ndarray, engine: str) -> None:

@@ -124,7 +124,7 @@ def test_a_log_that_is_full_is_emptied() -> None:
     none = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
     nothing = np.zeros(25, np.int64)
     pending = PendingCharge(nothing, np.arange(25), nothing + 1, nothing.astype(np.uint8))
-    loaded = (0, image.threshold - 1, nothing, nothing != 0, pending)
+    loaded = (0, image.threshold - 1, nothing, nothing != 0, nothing != 0, pending)
     for limits, stops in (({}, False), ({"log_entries": 1}, True), ({"work_limit": 0}, True)):
         engine = LaneEngine(image, **limits)
         engine.watch(np.ones(25, bool))

@@ -26,13 +26,13 @@ def test_neurons_in_another_order(family: str, engine: Callable[..., Processor])
     name = rng.permutation(image.n_neurons)
     threshold = np.zeros_like(image.threshold)
     threshold[name] = image.threshold
-    once, group = np.zeros_like(image.once), np.full_like(image.group, -1)
-    once[name], group[name] = image.once, np.where(image.group < 0, -1, name[image.group])
+    leaks, once, group = np.zeros_like(image.leaks), np.zeros_like(image.once), np.full_like(image.group, -1)
+    leaks[name], once[name], group[name] = image.leaks, image.once, np.where(image.group < 0, -1, name[image.group])
     other = build_image(
         image.spec, threshold, name[image.source()], name[image.target], image.weight, image.delay,
         [Port(port.name, int(name[port.neuron])) for port in image.inputs],
         [Port(port.name, int(name[port.neuron])) for port in image.outputs],
-        once=once, group=group, kind=image.kind,
+        leaks=leaks, once=once, group=group, kind=image.kind,
     )  # fmt: skip
     events = random_events(rng, image, 0, 80, 200)
     one, two = engine(image), engine(other)

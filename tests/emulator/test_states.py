@@ -73,6 +73,7 @@ def test_equality() -> None:
     assert state != dataclasses.replace(state, potential=state.potential + 1)
     assert state != dataclasses.replace(state, slope=state.slope + 1)
     assert state != dataclasses.replace(state, spent=~state.spent)
+    assert state != dataclasses.replace(state, due=~state.due)
     assert state != pending(state, kind=state.pending.kind + 1)
     assert state != dataclasses.replace(state, image="sha256:0")
     assert state != dataclasses.replace(state, inputs=SpikeEvents.none())
@@ -126,6 +127,8 @@ def pending(state: ProcessorState, **changes: np.ndarray) -> ProcessorState:
         (lambda s: dataclasses.replace(s, slope=changed(s.slope, 1)), r"slope\[0\] = 1: no run"),
         (lambda s: dataclasses.replace(s, slope=changed(s.slope, -1)), r"slope\[0\] = -1: no run"),
         (lambda s: dataclasses.replace(s, spent=changed(s.spent, True)), r"spent\[0\] = True: no run"),
+        (lambda s: dataclasses.replace(s, due=s.due[1:]), "due: 19 entries, expected 20"),
+        (lambda s: dataclasses.replace(s, due=changed(s.due, True)), r"due\[0\] = True: no run"),
         (lambda s: pending(s, kind=changed(s.pending.kind, 1)), r"charge\[0\] = -?\d+: no run"),
         (lambda s: pending(s, kind=changed(s.pending.kind, 2)), r"charge\[0\] = -?\d+: no run"),
         (lambda s: pending(s, kind=changed(s.pending.kind, 3)), r"kind\[0\] = 3: no run"),
@@ -162,9 +165,11 @@ def test_altered_state(engine: Engine, alter: Callable[[ProcessorState], Process
         ({"potential": None}, "section potential is missing or not int64"),
         ({"slope": np.zeros(20)}, "section slope is missing or not int64"),
         ({"spent": np.zeros(20, np.uint8)}, "section spent is missing or not bool"),
+        ({"due": np.zeros(20)}, "section due is missing or not bool"),
+        ({"due": np.zeros(21, bool)}, "sections potential, slope, spent, due differ in length"),
         ({"kind": np.zeros((3, 1), np.uint8)}, "section kind is missing or not uint8"),
-        ({"slope": np.zeros(19, np.int64)}, "sections potential, slope, spent differ in length"),
-        ({"spent": np.zeros(21, bool)}, "sections potential, slope, spent differ in length"),
+        ({"slope": np.zeros(19, np.int64)}, "sections potential, slope, spent, due differ in length"),
+        ({"spent": np.zeros(21, bool)}, "sections potential, slope, spent, due differ in length"),
         ({"kind": np.zeros(1, np.uint8)}, "sections ahead, neuron, charge, kind differ in length"),
         ({"charge": np.zeros(3)}, "section charge is missing or not int64"),
         ({"charge": np.zeros(3, np.int64)}, "sections ahead, neuron, charge, kind differ in length"),

@@ -114,7 +114,7 @@ def with_a_beat(image: ProcessorImage) -> ProcessorImage:
         image.inputs,
         image.outputs,
     )
-    names = ("threshold", "row_start", "target", "weight", "delay", "once", "group", "kind")
+    names = ("threshold", "row_start", "target", "weight", "delay", "leaks", "once", "group", "kind")
     arrays = {name: getattr(more, name) for name in names}
     role, layer = np.append(image.role, 1).astype(np.uint8), np.append(image.layer, 0).astype(np.int16)
     return dataclasses.replace(image, **arrays, role=role, layer=layer)

@@ -85,6 +85,7 @@ def test_a_header_has_the_keys_of_the_table(members):
 
 def test_sections_have_the_type_and_shape_of_the_table():
     members = members_of(load_profile("np16-temporal")) | members_of(load_profile("np16-pool"))
+    members |= members_of(replace(load_profile("np8"), leak="per-neuron"))
     symbols = {"n_neurons": 2, "n_neurons + 1": 3, "n_synapses": 2, "n_events": 0, "3": 3}
     for name, entry in format_tables().image["section"].items():
         array = np.load(io.BytesIO(members[f"{name}.npy"]), allow_pickle=False)

@@ -11,19 +11,21 @@ from isa_spec.codec import HEADER, SECTIONS, decode_image, encode_image, section
 from isa_spec.errors import FormatError, ResourceError
 from isa_spec.image import Port, build_image, check_image, graph_digest
 from isa_spec.kinds import CHARGE, CLEAR, SLOPE
-from isa_spec.potentials import group_fall, potential_bounds, slope_range, synaptic_range
+from isa_spec.potentials import group_fall, leaking, potential_bounds, slope_range, synaptic_range
 from isa_spec.spec import load_profile, profile_names
 
 EVERYTHING = replace(
-    load_profile("np16-subtract-pool"), name="all", one_shot=True, clear_synapses=True, slope_synapses=True
-)
+    load_profile("np16-subtract-pool"), name="all", one_shot=True, clear_synapses=True, slope_synapses=True,
+    leak="per-neuron",
+)  # fmt: skip
 
 
 def full(spec=EVERYTHING, **changes):
-    """An image with everything: neurons 0 and 1 are pooled into 2, neuron 0 fires once."""
+    """An image with everything: neurons 0 and 1 are pooled into 2, neuron 0 fires once, neuron 1 leaks."""
     arrays = {
         "source": [2, 2, 2, 2, 2], "target": [0, 0, 0, 1, 1], "weight": [5, 1, -3, 1, 7], "delay": [1, 1, 1, 2, 1],
-        "once": [1, 0, 0], "group": [2, 2, -1], "kind": [SLOPE, CLEAR, SLOPE, CLEAR, CHARGE], **changes,
+        "leaks": [0, 1, 0], "once": [1, 0, 0], "group": [2, 2, -1], "kind": [SLOPE, CLEAR, SLOPE, CLEAR, CHARGE],
+        **changes,
     }  # fmt: skip
     return build_image(spec, [4, 5, 6], **arrays, inputs=[Port("a", 0)], outputs=[Port("b", 2)])
 
@@ -56,7 +58,9 @@ def test_bytes_and_back():
     assert graph_digest(again) == graph_digest(image)
 
 
-@pytest.mark.parametrize("change", [{"once": [0, 1, 0]}, {"group": [2, -1, -1]}, {"kind": [1, 2, 1, 2, 1]}])
+@pytest.mark.parametrize(
+    "change", [{"leaks": [1, 0, 0]}, {"once": [0, 1, 0]}, {"group": [2, -1, -1]}, {"kind": [1, 2, 1, 2, 1]}]
+)
 def test_the_graph_digest_is_that_of_the_arrays(change):
     assert graph_digest(full(**change)) != graph_digest(full())
 
@@ -68,10 +72,15 @@ def test_what_is_not_stored_reads_as_its_default(name):
     with zipfile.ZipFile(io.BytesIO(encode_image(image, "test"))) as archive:
         assert {f"{section}.npy" for section in sections(spec)} == set(archive.namelist()) - {HEADER, "checksum"}
     for one in (image, decode_image(encode_image(image, "test"), "here")):
-        assert (one.once.tolist(), one.group.tolist(), one.kind.tolist()) == ([0, 0], [-1, -1], [0])
+        assert (one.leaks.tolist(), one.once.tolist(), one.group.tolist(), one.kind.tolist()) == (
+            [0, 0], [0, 0], [-1, -1], [0]
+        )  # fmt: skip
 
 
 REFUSED = [
+    ({"leaks": [0, 0, 2]}, FormatError, r"leaks\[2\] = 2, allowed 0\.\.1"),
+    ({"leaks": [0, 1]}, FormatError, "section leaks: 2 entries, expected 3"),
+    ({"leaks": [0.5, 0, 0]}, FormatError, "leaks: float64 values"),
     ({"once": [2, 0, 0]}, FormatError, r"once\[0\] = 2, allowed 0\.\.1"),
     ({"once": [0, -1, 0]}, FormatError, r"once\[1\] = -1, allowed 0\.\.1"),
     ({"once": [0, 1]}, FormatError, "section once: 2 entries, expected 3"),
@@ -99,6 +108,7 @@ def test_wrong_arrays_are_refused(change, error, words):
 @pytest.mark.parametrize(
     ("array", "values", "words"),
     [
+        ("leaks", [1, 0, 7], r"leaks\[2\] = 7"),
         ("once", [1, 0, 7], r"once\[2\] = 7"),
         ("group", [2, 2, 2], r"whose own group is 2"),
         ("group", [2, 2, 9], r"group\[2\] = 9"),
@@ -134,8 +144,24 @@ def test_only_charges_count_as_charge():
     assert group_fall(image).tolist() == [4, 5, 6]
     assert group_fall(replace(image, spec=replace(image.spec, reset="zero"))).tolist() == [0, 0, 0]
     lowest, highest = potential_bounds(image)
-    assert lowest.tolist() == [-32767 - 32768 - 3 - 4, -32767 - 5, -32767 - 6]
-    assert highest.tolist() == [3 + 32767 + 5, 4 + 7, 5]
+    assert leaking(image).tolist() == [False, True, False]
+    assert lowest.tolist() == [-32767 - 32768 - 3 - 4, -5, -32767 - 6]
+    assert highest.tolist() == [3 + 32767 + 5, 7, 5]
+
+
+@pytest.mark.error
+@pytest.mark.parametrize("leak", ["none", "all"])
+def test_leaks_where_not_each_neuron_has_one_are_refused(leak):
+    spec = replace(EVERYTHING, leak=leak)
+    words = (
+        r"the image has 1 neurons with a leak of their own, allowed 0 \(leak of profile all\); choose a profile that"
+    )
+    with pytest.raises(ResourceError, match=words) as caught:
+        full(spec)
+    assert (caught.value.limit, caught.value.used, caught.value.allowed) == ("leak", 1, 0)
+    with pytest.raises(ResourceError, match=words):
+        check_image(replace(full(), spec=spec))
+    assert leaking(full(spec, leaks=None)).tolist() == [leak == "all"] * 3
 
 
 @pytest.mark.error

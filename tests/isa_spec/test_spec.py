@@ -332,59 +332,6 @@ def test_an_optional_parameter_is_not_mentioned_while_it_has_its_default():
     assert replace(subtracting, name=spec.name, potential_floor=0).digest != spec.digest
 
 
-def test_a_leaking_processor():
-    assert load_profile("np16-leak").extensions == ("leak",)
-    # Nothing falls beyond one cycle, so a narrow adder does without a floor.
-    narrow = replace(load_profile("np8"), leak="all", potential_floor=None)
-    image = build_image(narrow, [9], [0], [0], [-128], [1], [Port("i", 0)], [])
-    assert [bound.tolist() for bound in potential_bounds(image)] == [[-256], [127]]
-    spec = replace(narrow, evaluation="on-delivery")
-    assert spec.extensions == ("on-delivery", "leak")
-
-
-def test_a_subtracting_processor():
-    assert load_profile("np16-subtract").extensions == ("reset-subtract",)
-    spec = replace(load_profile("np8"), leak="all", evaluation="on-delivery", reset="subtract")
-    assert spec.extensions == ("on-delivery", "leak", "reset-subtract")
-
-
-NEEDS = {
-    "np16-deep": (),
-    "np16-temporal": ("one-shot", "clear-synapse", "slope-synapse"),
-    "np16-pool": ("pooling-group",),
-    "np16-subtract-pool": ("reset-subtract", "pooling-group"),
-}
-
-
-@pytest.mark.parametrize("name", NEEDS)
-def test_profiles_for_other_codes_need_what_they_say(name):
-    spec = load_profile(name)
-    assert spec.extensions == NEEDS[name]
-    switches = ("one_shot", "clear_synapses", "slope_synapses", "pooling_groups")
-    entry = spec.to_dict()
-    assert [key for key in switches if entry.get(key)] == [key for key in switches if getattr(spec, key)]
-    plain = replace(spec, **dict.fromkeys(switches, False))
-    assert not set(switches) & set(plain.to_dict())
-    assert (plain.digest == spec.digest) == (not set(NEEDS[name]) - {"reset-subtract"})
-
-
-@pytest.mark.parametrize(
-    ("change", "widths"),
-    [
-        ({}, (0, 0, 0)),
-        ({"one_shot": True}, (1, 0, 0)),
-        ({"pooling_groups": True, "max_neurons": 256}, (0, 9, 0)),
-        ({"pooling_groups": True}, (0, None, 0)),
-        ({"slope_synapses": True}, (0, 0, 2)),
-        ({"clear_synapses": True}, (0, 0, 2)),
-    ],
-)
-def test_fields_of_extensions_take_no_bits_without_them(change, widths):
-    spec = replace(load_profile("np8"), **change)
-    assert tuple(field_width(spec, name) for name in ("once", "group", "kind")) == widths
-    assert (state_width(spec, "slope"), state_width(spec, "spent")) == (16, 1)
-
-
 def test_the_digest_does_not_move_between_releases():
     # Images carry it: a new value here means that old images name another processor.
     assert load_profile("np8").digest == "sha256:8074dadd5892af671e4b3899eeaeac88536279cfe4f824d0a1f198aef6b3afd0"

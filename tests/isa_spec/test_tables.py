@@ -95,8 +95,8 @@ PROCESSOR_CORRUPTIONS = [
     (("field", "weight", "low"), "weight_least", "field.weight.low = 'weight_least'"),
     (("field", "weight", "low"), "evaluation", "field.weight.low = 'evaluation'"),
     (("field", "weight", "record"), "axon", "field.weight.record = 'axon'"),
-    (("field", "once", "needs"), ["leak"], "field.once.needs = 'leak'"),
-    (("field", "once", "needs"), "one_shot", "field.once.needs = 'one_shot'"),
+    (("field", "once", "needs"), ["one_shot"], "field.once.needs = 'one_shot'"),
+    (("field", "once", "needs"), "one-shot", "field.once.needs = 'one-shot'"),
     (("extension", "on-delivery", "parameter"), "mood", "extension.on-delivery.parameter = 'mood'"),
     (("extension", "on-delivery", "value"), "now", "extension.on-delivery.value = 'now'"),
     (
