@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from compiler_helpers import random_network
 
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.model import FloatModel
-from compiler.frontends.nir_file import read_nir
+from compiler.frontends.nir.file import read_nir
+from compiler.layers import Add, Concat, Conv2d, Pool2d
+from compiler.network import LayeredNetwork
+from isa_spec.errors import NetworkError
 
 STORED = Path(__file__).parent / "data" / "nir"
 
@@ -80,3 +85,52 @@ def plain(value):
     if hasattr(value, "__dataclass_fields__"):
         return (type(value).__name__, {key: plain(item) for key, item in vars(value).items()})
     return value
+
+
+def holdable(seed) -> LayeredNetwork:
+    """A random network that NIR can hold: padding alike at both ends, nothing joined, no maximum of values.
+
+    Half of them are rate-coded; some additions have factors; some answer by classes.
+    """
+    rng = np.random.default_rng([seed, 7])
+    while True:
+        network = random_network(rng)
+        if any(isinstance(layer, Concat) for layer in network.layers):
+            continue
+        layers = tuple(_alike(layer, rng) for layer in network.layers)
+        try:
+            network = replace(network, layers=layers)
+        except NetworkError:  # padding made maps of another size, which no longer meet
+            continue
+        gathers = any(getattr(layer, "threshold", None) is not None for layer in layers)
+        network = _counting(network, rng) if gathers and rng.random() < 0.5 else network
+        n_outputs = int(np.prod(network.shapes[network.answering.name]))
+        if rng.random() < 0.3:
+            network = replace(network, decode={"kind": "argmax", "classes": n_outputs})
+        return replace(network, name=f"seed {seed}")
+
+
+def _alike(layer, rng):
+    """The layer, padded alike at both ends; an addition perhaps with factors."""
+    if isinstance(layer, Conv2d):
+        return replace(layer, padding=tuple((max(sides), max(sides)) for sides in layer.padding))
+    if isinstance(layer, Add) and rng.random() < 0.5:
+        return replace(layer, factor=rng.integers(-3, 4, layer.factors.shape))
+    return layer
+
+
+def _counting(network, rng) -> LayeredNetwork:
+    """The network with steps: any reset, any floor."""
+    reset, floor = str(rng.choice(["zero", "subtract"])), [None, 0, -int(rng.integers(1, 9))][rng.integers(3)]
+    layers = []
+    for layer in network.layers:
+        if getattr(layer, "threshold", None) is not None:
+            layer = replace(layer, threshold=np.maximum(layer.threshold * int(rng.integers(1, 4)), 1))
+        if isinstance(layer, Pool2d) and layer.kind == "maxpool2d" and reset == "subtract":
+            channels = network.shapes[layer.name][0]
+            layer = replace(layer, kind="sumpool2d", threshold=rng.integers(1, 5, channels))
+        layers.append(layer)
+    encoding = {"kind": "rate", "steps": int(rng.integers(1, 7)), "source": str(rng.choice(["bernoulli", "even"]))}
+    if network.encoding["kind"] != "count" and rng.random() < 0.4:
+        encoding = {**network.encoding, "steps": encoding["steps"]}
+    return replace(network, layers=tuple(layers), encoding=encoding, reset=reset, floor=floor)

@@ -24,7 +24,7 @@ OPTIONAL = {
     "neuroproc/plots.py": {"matplotlib"},
     "neuroproc/formats/shd.py": {"h5py"},
     "compiler/frontends/hdf5.py": {"h5py"},
-    "compiler/frontends/nir_writer.py": {"nir"},
+    "compiler/frontends/nir/writer.py": {"nir"},
     "compiler/frontends/onnx/file.py": {"onnx"},
 }
 """Extras, each in the one file that needs it, and only inside its functions."""

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from compiler.frontends.imported import Assumptions, Imported
 from compiler.frontends.model import FloatModel
+from compiler.frontends.nir.file import read_nir
 from compiler.frontends.onnx.file import read_onnx
 from compiler.frontends.quantising.quantise import quantise
 from isa_spec.errors import FormatError
 
 READERS: Mapping[str, Callable[[Path, Assumptions], FloatModel]] = {
+    ".nir": read_nir,
     ".onnx": lambda path, _: read_onnx(path),
 }
 """Suffixes of foreign files, and what reads them."""

@@ -165,10 +165,19 @@ class Join:
 
 @dataclass(frozen=True, eq=False)
 class Flat:
-    """The values of a map as channels, in C, H, W order."""
+    """The values of a map as channels, in C, H, W order.
+
+    Parameters
+    ----------
+    name : str
+    sources : (str,)
+    kept : bool
+        Whether it is a layer even where there is one value to a channel, and nothing to do.
+    """
 
     name: str
     sources: tuple[str, ...]
+    kept: bool = False
     kind: ClassVar[str] = "flatten"
 
 

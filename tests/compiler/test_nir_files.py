@@ -9,7 +9,7 @@ from nir_helpers import STORED, graph_tree, node, plain, read, row, stored, unit
 
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.model import Conv, Fire, Flat, Linear, Pool, Scale, Step, Sum
-from compiler.frontends.nir_file import read_nir
+from compiler.frontends.nir.file import read_nir
 from isa_spec.errors import NetworkError
 
 pytest.importorskip("h5py")

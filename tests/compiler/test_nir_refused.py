@@ -7,7 +7,7 @@ from nir_helpers import graph_tree, node, read, row, stored, units, write_tree
 from compiler.frontends.hdf5 import read_hdf5
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.model import Unsupported
-from compiler.frontends.nir_file import read_nir
+from compiler.frontends.nir.file import read_nir
 from isa_spec.errors import FormatError
 
 h5py = pytest.importorskip("h5py")

@@ -53,8 +53,10 @@ def awaiting(source: Map | Awaiting, name: str) -> Awaiting:
     return Awaiting(passed(name, source), source.shape)
 
 
-def by_step(layer: Step, waiting: Awaiting, strict: bool) -> tuple[list[Layer], Map, tuple[int, ...]]:
+def by_step(layer: Step, waiting: Awaiting, strict: bool, integers: bool) -> tuple[list[Layer], Map, tuple[int, ...]]:
     """Layers that decide as a step does, the map of its decisions, and the units whose sums can meet their level.
+
+    Of a network of integers, units that read nothing keep their thresholds.
 
     Raises
     ------
@@ -66,14 +68,18 @@ def by_step(layer: Step, waiting: Awaiting, strict: bool) -> tuple[list[Layer], 
     levels = numbers(each(layer.level, waiting.area), sums.shape[0], f"layer '{layer.name}', level")
     step = [Fraction(0) if silent else own for own, silent in zip(sums.step, sums.silent.tolist(), strict=True)]
     decided = decide(levels, strict, inverted, waiting.operations, step, sums.constant, sums.grain)
-    made = with_thresholds(sums.layer, np.array(decided.factor), np.array(decided.threshold))
+    threshold = np.array(decided.threshold)
+    if integers and sums.silent.any():
+        own = decide(levels, strict, inverted, waiting.operations, sums.step, sums.constant, sums.grain)
+        threshold = np.where(sums.silent, own.threshold, threshold)
+    made = with_thresholds(sums.layer, np.array(decided.factor), threshold)
     slope, offset = (layer.low, layer.high) if inverted else (layer.high - layer.low, layer.low)
     layers, found = _emitted(waiting, made, slope, offset, decided.alike)
     return layers, found, decided.ties
 
 
 def by_firing(
-    layer: Fire, waiting: Awaiting, subtract: bool, strict: bool, steps: int, bits: int
+    layer: Fire, waiting: Awaiting, subtract: bool, strict: bool, steps: int, bits: int, integers: bool
 ) -> tuple[list[Layer], Map, Integrating]:
     """Layers whose units gather over several steps, and the map of their spikes.
 
@@ -85,7 +91,7 @@ def by_firing(
     layer = replace(layer, threshold=each(layer.threshold, waiting.area), gain=each(layer.gain, waiting.area))
     between = [operation for operation in waiting.operations if isinstance(operation, Affine)]
     assert len(between) == len(waiting.operations)  # with steps, normalisations are scales, and no maximum waits
-    found = integrate(waiting.sums, between, layer, subtract, strict, steps, bits)
+    found = integrate(waiting.sums, between, layer, subtract, strict, steps, bits, integers)
     made = with_thresholds(waiting.sums.layer, found.factor, found.threshold)
     layers, spikes = _emitted(waiting, made, Fraction(1), Fraction(0), ())
     return layers, spikes, found

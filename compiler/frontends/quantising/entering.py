@@ -15,7 +15,7 @@ from compiler.frontends.quantising.levels import Condition
 from compiler.frontends.quantising.records import Records
 from compiler.frontends.quantising.sums import Map
 from compiler.network import INPUT
-from isa_spec.coding import check_encoding, is_latency, is_rate, spike_levels
+from isa_spec.coding import check_encoding, is_latency, is_rate, largest_value, spike_levels
 from isa_spec.errors import NetworkError
 
 STANDING_IN: Mapping[str, Any] = {"kind": "bitplanes", "bits": 8}
@@ -72,7 +72,7 @@ def enter(model: FloatModel, assumptions: Assumptions, records: Records) -> Entr
             "allowed: binary, bitplanes, count, thermometer, rate"
         )
     channels = model.input_shape[0]
-    spikes = encoding["kind"] in ("binary", "rate")
+    spikes = largest_value(encoding) == 1
     slope, offset = (assumptions.input_scale,) * channels, (assumptions.input_offset,) * channels
     entered = Map(INPUT, model.input_shape, slope, offset, spikes)
     return Entrance(encoding, entered, step, spike_levels(encoding) if is_rate(encoding) else 1)

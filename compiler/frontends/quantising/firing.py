@@ -36,12 +36,15 @@ class Integrating:
         Units whose potential can meet the threshold exactly.
     error : float
         Largest relative error of a threshold that had to be rounded.
+    alike : bool
+        Whether every potential is the one that the layer speaks of.
     """
 
     factor: np.ndarray
     threshold: np.ndarray
     ties: tuple[int, ...]
     error: float
+    alike: bool
 
 
 def as_step(layer: Fire, channels: int) -> tuple[Step, Affine]:
@@ -51,7 +54,14 @@ def as_step(layer: Fire, channels: int) -> tuple[Step, Affine]:
 
 
 def integrate(
-    sums: Sums, between: Sequence[Affine], layer: Fire, subtract: bool, strict: bool, steps: int, bits: int
+    sums: Sums,
+    between: Sequence[Affine],
+    layer: Fire,
+    subtract: bool,
+    strict: bool,
+    steps: int,
+    bits: int,
+    integers: bool,
 ) -> Integrating:
     """Factors and thresholds of units that gather over the steps of a frame.
 
@@ -68,6 +78,8 @@ def integrate(
         Of a frame.
     bits : int
         Width that the weights may grow to for the sake of thresholds.
+    integers : bool
+        Whether the network is one of integers: then units that read nothing keep their thresholds.
 
     Raises
     ------
@@ -80,7 +92,7 @@ def integrate(
     silent = sums.silent
     largest = _largest(sums)
     factor, threshold = np.ones(channels, np.int64), np.ones(channels, np.int64)
-    ties, errors = [], [0.0]
+    ties, errors, alike = [], [0.0], True
     for unit in range(channels):
         slope, constant = sums.step[unit], sums.constant[unit]
         for affine in between:
@@ -95,18 +107,19 @@ def integrate(
             raise Refused(
                 f"fires in every step (unit {unit}: threshold {float(level[unit]):g}); use thresholds above 0"
             )
-        if silent[unit] or slope == 0:
+        if slope == 0 or (silent[unit] and not integers):
             factor[unit] = 0
             continue
         exact = level[unit] / abs(slope)
         sign = 1 if slope > 0 else -1
         fine = exact * sums.grain
-        if fine.denominator == 1 or (subtract and fine.denominator <= steps):
+        if not silent[unit] and (fine.denominator == 1 or (subtract and fine.denominator <= steps)):
             ties.append(unit)
         if not subtract:
             whole = floor(fine) + 1 if strict else ceil(fine)
             shared = gcd(whole, sums.grain)
             factor[unit], threshold[unit] = sign * (sums.grain // shared), min(whole // shared, EXACT)
+            alike = alike and slope * factor[unit] == 1
             continue
         grown, whole = exact.denominator, exact.numerator
         if sums.error or largest[unit] * grown > 2 ** (bits - 1) - 1:
@@ -115,7 +128,8 @@ def integrate(
         elif strict:
             grown, whole = grown * steps * sums.grain, whole * steps * sums.grain + 1
         factor[unit], threshold[unit] = sign * grown, min(whole, EXACT)
-    return Integrating(factor, threshold, tuple(ties), max(errors))
+        alike = alike and slope * factor[unit] == 1
+    return Integrating(factor, threshold, tuple(ties), max(errors), alike)
 
 
 def _largest(sums: Sums) -> np.ndarray:

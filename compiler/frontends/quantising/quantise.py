@@ -81,7 +81,7 @@ class _Quantiser:
         self._rate = self._entrance.steps > 1 or "steps" in self._entrance.encoding
         self._readers = readers_of(model, self._rate)
         # Integers are those of a network that is exact in them, and an average stays what it is there.
-        self._averages = all(
+        self._integers = all(
             layer.weight.dtype.kind in "iu" for layer in model.layers if isinstance(layer, Conv | Linear)
         )
         self._layers: list[Layer] = []
@@ -214,7 +214,7 @@ class _Quantiser:
                 sums = weighted(layer, sources[0], bits, way, behind)
                 self._rounded(layer, sums, "weights")
             case Pool():
-                sums = pooled(layer, sources[0], self._averages)
+                sums = pooled(layer, sources[0], self._integers)
             case Sum():
                 sums = added(layer, sources, bits)
                 self._rounded(layer, sums, "what its maps are worth to each other")
@@ -282,7 +282,7 @@ class _Quantiser:
     def _flattened(self, layer: Flat, source: Map | Awaiting) -> Map | Awaiting:
         channels, rows, cols = source.shape
         area, shape = rows * cols, (channels * rows * cols, 1, 1)
-        if area == 1:
+        if area == 1 and not layer.kept:
             return source
         if isinstance(source, Awaiting):
             return replace(source, flat=layer.name, area=area, shape=shape)
@@ -299,7 +299,7 @@ class _Quantiser:
                 "decides anew in every step, and units of several steps gather; use an encoding without steps"
             )
         strict = self._assumptions.strict if layer.strict is None else layer.strict
-        layers, found, ties = by_step(layer, awaiting(source, layer.name), bool(strict))
+        layers, found, ties = by_step(layer, awaiting(source, layer.name), bool(strict), self._integers)
         if strict is None:
             self._records.compared(layer.name, ties)
         self._layers += layers
@@ -312,8 +312,8 @@ class _Quantiser:
             self._records.ask_reset(layer.name)
         steps, bits = self._entrance.steps, self._assumptions.weight_bits
         waiting = awaiting(source, layer.name)
-        layers, found, how = by_firing(layer, waiting, reset == "subtract", bool(strict), steps, bits)
-        self._agree(layer, reset or "zero")
+        layers, found, how = by_firing(layer, waiting, reset == "subtract", bool(strict), steps, bits, self._integers)
+        self._agree(layer, reset or "zero", how.alike)
         if strict is None:
             self._records.compared(layer.name, how.ties)
         if how.error:
@@ -325,11 +325,14 @@ class _Quantiser:
         self._layers += layers
         return self._known(layer.name, found)
 
-    def _agree(self, layer: Fire, reset: str) -> None:
-        """All units of a network of several steps are reset alike, and have one floor."""
-        if layer.floor not in (None, 0):
+    def _agree(self, layer: Fire, reset: str, alike: bool) -> None:
+        """All units of a network of several steps are reset alike, and have one floor.
+
+        Other than 0, that is the same for all units only where their potentials are the network's.
+        """
+        if layer.floor not in (None, 0) and not (alike and float(layer.floor).is_integer()):
             raise Refused(f"does not fall below {layer.floor:g}, allowed: 0, or no floor at all")
-        floor = self._assumptions.floor if layer.floor is None else 0
+        floor = self._assumptions.floor if layer.floor is None else int(layer.floor)
         if self._resets is None:
             self._resets = (layer.name, reset, floor)
         first, *others = self._resets

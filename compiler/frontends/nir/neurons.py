@@ -14,8 +14,8 @@ from fractions import Fraction
 import numpy as np
 
 from compiler.frontends.model import Fire, Unsupported
-from compiler.frontends.nir_graph import Node, kind_of
-from compiler.frontends.nir_shapes import Axes, by_channel, numbers
+from compiler.frontends.nir.graph import Node, kind_of
+from compiler.frontends.nir.shapes import Axes, by_channel, numbers
 from isa_spec.errors import FormatError, NetworkError
 
 LEAKING = ("LI", "CubaLI", "CubaLIF")

@@ -1,8 +1,9 @@
 """What NIR has no words for, as this program writes it into a file's metadata and reads it back: JSON under one key.
 
-Of the graph: ``name``, ``encoding``, ``decode``, ``reset``, ``floor``. Of a node: ``layer``, the layer that it is;
-``integers``, that its weights are; ``role``: ``helper`` for one that stands for no layer, ``max`` for a sum that, with
-the units behind it, is a maximum; ``order`` of what a sum adds, and ``factors``, that each comes through a ``Scale``.
+Of the graph: ``name``, ``encoding``, ``decode``, ``reset``, ``floor``, ``strict``, and ``nodes``, their order. Of a
+node: ``layer``, the layer that it is; ``integers``, that its weights are; ``role``: ``helper`` for one that stands for
+no layer, ``max`` for a sum that is a maximum together with the units behind it; ``order`` of what a sum adds, and
+``factors``, that each comes through a ``Scale``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _GRAPH: Mapping[str, tuple[type, ...]] = {
     "decode": (dict,),
     "reset": (str,),
     "floor": (int, type(None)),
+    "strict": (bool,),
+    "nodes": (list,),
 }
 _NODE: Mapping[str, tuple[type, ...]] = {
     "layer": (str,),

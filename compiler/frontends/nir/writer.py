@@ -2,13 +2,14 @@
 
 A layer becomes a node that sums and, if it has thresholds, one of type IF. A unit fires at sums of its threshold t and
 above; the file says t - 1/2 (where averages are summed, half of their step below t), which no sum is equal to, so tools
-that want a threshold exceeded and tools that want it reached read the same network. What NIR has no words for goes into
-metadata, see `nir_own`.
+that want a threshold exceeded and tools that want it reached read the same network. Only units that are reset by
+subtraction lose t, so for them the file says t. What NIR has no words for goes into metadata, see `own`.
 """
 
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.nir_own import HELPER, MAXIMUM, pack
+from compiler.frontends.nir.own import HELPER, MAXIMUM, pack
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
 from compiler.network import INPUT, LayeredNetwork, fineness_of
 from isa_spec.coding import largest_value
@@ -27,7 +28,7 @@ from isa_spec.files import write_atomically
 
 
 def write_nir(network: LayeredNetwork, path: str | Path) -> None:
-    """Write a network so that `nir_file.read_nir` and `quantise` make an equal one of it.
+    """Write a network so that `file.read_nir` and `quantise` make an equal one of it.
 
     Parameters
     ----------
@@ -53,8 +54,10 @@ def write_nir(network: LayeredNetwork, path: str | Path) -> None:
     graph = _Graph(network, nir)
     for layer in network.layers:
         graph.add(layer)
+    content = io.BytesIO()
+    nir.write(content, graph.finish())
     with write_atomically(path) as file:
-        nir.write(file, graph.finish())
+        file.write(content.getbuffer())
 
 
 @dataclass
@@ -73,6 +76,9 @@ class _Graph:
     def __post_init__(self) -> None:
         if self.network.latched:
             raise self._refusal("with the encoding 'latency' a unit that has fired fires to the end, and IF does not")
+        gathers = any(getattr(layer, "threshold", None) is not None for layer in self.network.layers)
+        if self.network.floor is not None and not gathers:
+            raise self._refusal(f"its floor of {self.network.floor} is that of units that integrate, and it has none")
         self.taken |= {layer.name for layer in self.network.layers} | {INPUT, "output"}
         shape = np.array(self.network.input_shape)
         self._node(INPUT, (), self.nir.Input(input_type={"input": shape}))
@@ -106,8 +112,9 @@ class _Graph:
             "encoding": dict(network.encoding),
             "decode": dict(network.decode),
         }
+        said["nodes"] = list(self.nodes)
         if network.rate:
-            said |= {"reset": network.reset, "floor": network.floor}
+            said |= {"reset": network.reset, "floor": network.floor, "strict": False}
         return _made(self.nir.NIRGraph, nodes=self.nodes, edges=self.edges, metadata=pack(said), type_check=False)
 
     def _conv(self, layer: Conv2d) -> None:
@@ -208,14 +215,15 @@ class _Graph:
         self.ends[layer.name], self.axes[layer.name] = self._node(name, sources, node), axes
 
     def _levels(self, layer: Layer) -> np.ndarray:
-        """Just below the thresholds, by channel: float32[C] where that holds them, else float64."""
+        """Thresholds as the file says them, by channel: float32[C] where that holds them, else float64."""
         assert not isinstance(layer, Concat | Flatten)  # they have no units
         thresholds = [1] if layer.threshold is None else layer.threshold.tolist()
         step = Fraction(1, self._grain(layer))
-        exact = [value - step / 2 for value in thresholds]
+        below = 0 if self.network.reset == "subtract" else step / 2
+        exact = [value - below for value in thresholds]
         levels = np.array([float(value) for value in exact])
         for unit, (value, level) in enumerate(zip(thresholds, levels.tolist(), strict=True)):
-            if not value - step < Fraction(level) < value:
+            if not value - step < Fraction(level) <= value or (below and level == value):
                 raise self._refusal(
                     f"threshold[{unit}] = {value} is beyond what floats tell from its neighbours", layer
                 )

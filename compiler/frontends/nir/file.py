@@ -14,11 +14,11 @@ import numpy as np
 from compiler.frontends.hdf5 import read_hdf5
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.model import Conv, Fire, Flat, FloatLayer, FloatModel, Linear, Pool, Scale, Sum, Unsupported
-from compiler.frontends.nir_graph import NirGraph, Node, kind_of, nir_graph
-from compiler.frontends.nir_neurons import LEAKING, Clock, clock_of, leak_of, leaking, unit_layer
-from compiler.frontends.nir_nodes import LAYERS, flattened
-from compiler.frontends.nir_own import HELPER, MAXIMUM, unpack_graph, unpack_node
-from compiler.frontends.nir_shapes import Axes, frame_shape, numbers, whole
+from compiler.frontends.nir.graph import NirGraph, Node, kind_of, nir_graph
+from compiler.frontends.nir.neurons import LEAKING, Clock, clock_of, leak_of, leaking, unit_layer
+from compiler.frontends.nir.nodes import LAYERS, flattened
+from compiler.frontends.nir.own import HELPER, MAXIMUM, unpack_node
+from compiler.frontends.nir.shapes import Axes, frame_shape, numbers, whole
 from compiler.network import EXACT, INPUT
 from compiler.network_file import LONGEST
 from isa_spec.errors import FormatError
@@ -48,7 +48,7 @@ def read_nir(path: str | Path, assumptions: Assumptions) -> FloatModel:
     """
     where = str(path)
     graph = nir_graph(read_hdf5(path), where)
-    own = unpack_graph(graph.metadata, where)
+    own = graph.own
     # What this program writes has steps of 1.
     dt = Fraction(1) if own and assumptions.dt is None else assumptions.dt
     reader = _Reader(graph, clock_of(graph.nodes, dt, where), own, where)
@@ -84,7 +84,7 @@ class _Reader:
 
     graph: NirGraph
     clock: Clock
-    own: dict[str, Any]
+    own: Mapping[str, Any]
     where: str
     layers: list[FloatLayer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -145,7 +145,7 @@ class _Reader:
                 if helps or ("layer" not in said and axes is not None and axes == read.axes):
                     self.values[name] = through
                 else:
-                    self._keep(name, Flat(called, (read.layer,)), through)
+                    self._keep(name, Flat(called, (read.layer,), kept="layer" in said), through)
             case "Delay":
                 self._delay(name, read)
             case "I":
@@ -169,7 +169,8 @@ class _Reader:
         layer, notes = unit_layer(called, self.graph.nodes[name], read.layer, read.axes, self.clock, self._place(name))
         self.notes += notes
         if isinstance(layer, Fire):
-            layer = replace(layer, reset=self.own.get("reset"), floor=self.own.get("floor"))
+            own = self.own
+            layer = replace(layer, reset=own.get("reset"), floor=own.get("floor"), strict=own.get("strict"))
         self._keep(name, layer, read)
 
     def _delay(self, name: str, read: _Values) -> None:

@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 
 from compiler.frontends.model import Conv, FloatLayer, Linear, Pool, Scale, Step, Unsupported
-from compiler.frontends.nir_graph import Node, kind_of
-from compiler.frontends.nir_shapes import Axes, by_channel, numbers, padding_of, whole, window_axes
+from compiler.frontends.nir.graph import Node, kind_of
+from compiler.frontends.nir.shapes import Axes, by_channel, numbers, padding_of, whole, window_axes
 from isa_spec.errors import FormatError
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import graphlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from compiler.frontends.nir.own import unpack_graph
 from isa_spec.errors import FormatError
 
 Node = Mapping[str, Any]
@@ -40,8 +41,8 @@ class NirGraph:
         Cycle that a node is part of, as ``a -> b -> a``.
     outputs : tuple of (str, dict, tuple of str)
         Outputs, their nodes, and what each reads.
-    metadata : dict
-        Of the whole graph.
+    own : dict
+        What this program has written about it, see `own.unpack_graph`.
     notes : tuple of str
         What was mended, a sentence each.
     """
@@ -50,7 +51,7 @@ class NirGraph:
     sources: Mapping[str, tuple[str, ...]]
     cycles: Mapping[str, str]
     outputs: tuple[Output, ...]
-    metadata: Mapping[str, Any]
+    own: Mapping[str, Any]
     notes: tuple[str, ...]
 
 
@@ -76,10 +77,10 @@ def nir_graph(tree: Mapping[str, Any], where: str) -> NirGraph:
         root = {"nodes": {kind_of(root).lower(): root}, "edges": np.zeros((0, 2), np.str_)}
     notes: list[str] = []
     nodes, edges = _flatten(root, "", where, notes)
-    metadata = root.get("metadata", {})
+    own = unpack_graph(root.get("metadata", {}), where)
     outer = frozenset(name for name in root["nodes"] if name in nodes and kind_of(nodes[name]) in ("Input", "Output"))
     nodes, edges = _pass_on(nodes, edges, outer)
-    nodes, sources, cycles = _ordered(nodes, edges)
+    nodes, sources, cycles = _ordered(nodes, edges, own.get("nodes", ()))
     outputs = _outputs(nodes, sources, where, notes)
     needed = _reached(edges, outputs)
     left_out = [name for name, node in nodes.items() if name not in needed and kind_of(node) not in ("Input", "Output")]
@@ -91,7 +92,7 @@ def nir_graph(tree: Mapping[str, Any], where: str) -> NirGraph:
         sources={name: sources[name] for name in kept},
         cycles={name: text for name, text in cycles.items() if name in kept},
         outputs=tuple(outputs),
-        metadata=metadata if isinstance(metadata, Mapping) else {},
+        own=own,
         notes=tuple(notes),
     )
 
@@ -204,7 +205,7 @@ def _pass_on(nodes: Mapping[str, Node], edges: list[Edge], outer: frozenset[str]
 
 
 def _ordered(
-    nodes: Mapping[str, Node], edges: list[Edge]
+    nodes: Mapping[str, Node], edges: list[Edge], written: Sequence[Any]
 ) -> tuple[dict[str, Node], dict[str, tuple[str, ...]], dict[str, str]]:
     """Nodes in topological order, what each reads, and the cycles, of which the edges are left out."""
     reads = {name: [source for source, target in edges if target == name] for name in nodes}
@@ -219,11 +220,16 @@ def _ordered(
         for source, target in pairwise(ring):
             cycles.setdefault(target, " -> ".join(ring))
             reads[target] = [name for name in reads[target] if name != source]
+    places = {name: place for place, name in enumerate(map(str, written))}
     order: list[str] = []
     ready: list[str] = []
+
+    def turn(name: str) -> tuple[bool, int, list[tuple[int, int, str]]]:
+        return (kind_of(nodes[name]) != "Input", places.get(name, len(places)), natural(name))
+
     while sorter.is_active():
-        # One at a time and by name, so that the order does not depend on that of the file.
-        ready = sorted([*ready, *sorter.get_ready()], key=lambda name: (kind_of(nodes[name]) != "Input", natural(name)))
+        # One at a time, as they were written or by name: the order does not depend on that of the file.
+        ready = sorted([*ready, *sorter.get_ready()], key=turn)
         order.append(ready.pop(0))
         sorter.done(order[-1])
     sources = {name: tuple(sorted(reads[name], key=order.index)) for name in order}
