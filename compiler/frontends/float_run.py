@@ -84,7 +84,7 @@ def run_floats(model: FloatModel, frames: np.ndarray, assumptions: Assumptions) 
         read = [values[source] for source in layer.sources]
         if isinstance(layer, Fire) and n_steps:
             by_step = read[0].reshape(-1, n_steps, *read[0].shape[1:])
-            values[layer.name] = _integrated(layer, by_step, assumptions).reshape(read[0].shape)
+            values[layer.name] = integrated(layer, by_step, assumptions)[0].reshape(read[0].shape)
         else:
             values[layer.name] = _values(layer, read, assumptions)
     if not n_steps:
@@ -133,21 +133,29 @@ def _reached(x: np.ndarray, level: np.ndarray, strict: bool | None, assumptions:
     return np.asarray(x > level if (assumptions.strict if strict is None else strict) else x >= level)
 
 
-def _integrated(layer: Fire, by_step: np.ndarray, assumptions: Assumptions) -> np.ndarray:
-    """Spikes of units that gather: float64[n_frames, n_steps, C, H, W], from what they are given in each step."""
+def integrated(layer: Fire, by_step: np.ndarray, assumptions: Assumptions) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes of units that gather, and what they hold when it is decided: both float64[n_frames, n_steps, C, H, W].
+
+    Parameters
+    ----------
+    layer : Fire
+    by_step : float64[n_frames, n_steps, C, H, W]
+        What they are given in each step.
+    assumptions : Assumptions
+    """
     gain, level = _each(layer.gain), _each(layer.threshold)
     subtract = (layer.reset or assumptions.reset) == "subtract"
     floor = assumptions.floor if layer.floor is None else layer.floor
     potential = np.zeros_like(by_step[:, 0])
-    spikes = np.zeros_like(by_step)
+    spikes, held = np.zeros_like(by_step), np.zeros_like(by_step)
     for step in range(by_step.shape[1]):
         potential = potential + gain * by_step[:, step]
         fires = _reached(potential, level, layer.strict, assumptions)
-        spikes[:, step] = fires
+        spikes[:, step], held[:, step] = fires, potential
         potential = np.where(fires, potential - level if subtract else 0.0, potential)
         if floor is not None:
             potential = np.maximum(potential, floor)
-    return spikes
+    return spikes, held
 
 
 def _convolved(layer: Conv, x: np.ndarray) -> np.ndarray:

@@ -106,7 +106,8 @@ class Imported:
     assumptions : dict
         Plain: what was asked for, by option, and under ``notes`` what was concluded, a sentence each.
     meanings : dict of str to Meaning
-        Where each layer of the model that decides (a step) has its decisions, by its name.
+        Where each layer of the model that decides (a step, and what only takes or arranges its values) has its
+        decisions, by its name.
     """
 
     network: LayeredNetwork

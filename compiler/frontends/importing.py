@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from compiler.frontends.float_run import float_frames, run_floats
 from compiler.frontends.imported import Assumptions, Imported
 from compiler.frontends.model import FloatModel
 from compiler.frontends.nir.file import read_nir
-from compiler.frontends.onnx.file import read_onnx
+from compiler.frontends.onnx.file import evaluate_onnx, read_onnx
 from compiler.frontends.quantising.quantise import quantise
 from isa_spec.errors import FormatError
 
@@ -19,6 +22,10 @@ READERS: Mapping[str, Callable[[Path, Assumptions], FloatModel]] = {
     ".onnx": lambda path, _: read_onnx(path),
 }
 """Suffixes of foreign files, and what reads them."""
+
+
+EVALUATORS: Mapping[str, Callable[[Path, np.ndarray, Sequence[str]], dict[str, np.ndarray]]] = {".onnx": evaluate_onnx}
+"""Formats whose own package can say what a file answers; of the others it is `run_floats`."""
 
 
 def is_foreign(path: str | Path) -> bool:
@@ -66,6 +73,27 @@ def import_network(path: str | Path, assumptions: Assumptions) -> Imported:
     imported = quantise(read_model(path, assumptions), assumptions)
     origin = {**(imported.network.origin or {}), "source": path.name, "file_digest": file_digest(path)}
     return replace(imported, network=replace(imported.network, origin=origin))
+
+
+def float_values(path: Path, imported: Imported, assumptions: Assumptions, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """What a foreign network answers in floats, by layer, as `run_floats`; by its own package where there is one.
+
+    Parameters
+    ----------
+    path : Path
+    imported : Imported
+        From this file.
+    assumptions : Assumptions
+    frames : int[n_frames, C, H, W]
+    """
+    fed = float_frames(imported.model, imported.network, assumptions, frames)
+    values = run_floats(imported.model, fed, assumptions)
+    evaluator = EVALUATORS.get(path.suffix)
+    if evaluator is not None:
+        tensors = imported.model.tensors
+        theirs = evaluator(path, fed, list(tensors.values()))
+        values |= {name: theirs[tensor].reshape(values[name].shape) for name, tensor in tensors.items()}
+    return values
 
 
 def file_digest(path: Path) -> str:

@@ -97,7 +97,9 @@ class _Quantiser:
         for layer in self._model.layers:
             if layer.name in self._maps:
                 raise NetworkError(f"layer '{layer.name}': the name occurs twice (or is the reserved '{INPUT}')")
-            self._maps[layer.name] = self._visited(layer)
+            found = self._maps[layer.name] = self._visited(layer)
+            if isinstance(found, Map) and found.spikes:
+                self._meanings[layer.name] = Meaning(found.layer, found.slope, found.offset)
         last = self._model.layers[-1]
         decode = chosen(self._assumptions.decode or self._model.decode, self._assumptions.classes)
         final = self._maps[last.name]
@@ -293,7 +295,7 @@ class _Quantiser:
     def _stepped(self, layer: Step, source: Map | Awaiting) -> Map:
         if layer.name == self._entrance.step:
             slope, channels = layer.high - layer.low, source.shape[0]
-            return self._known(layer.name, Map(INPUT, source.shape, (slope,) * channels, (layer.low,) * channels, True))
+            return Map(INPUT, source.shape, (slope,) * channels, (layer.low,) * channels, True)
         if self._rate:
             raise Refused(
                 "decides anew in every step, and units of several steps gather; use an encoding without steps"
@@ -303,7 +305,7 @@ class _Quantiser:
         if strict is None:
             self._records.compared(layer.name, ties)
         self._layers += layers
-        return self._known(layer.name, found)
+        return found
 
     def _fired(self, layer: Fire, source: Map | Awaiting) -> Map:
         reset = layer.reset or self._assumptions.reset
@@ -323,7 +325,7 @@ class _Quantiser:
                 f"rounded to one, the largest error is {how.error:.1e} of a threshold",
             )
         self._layers += layers
-        return self._known(layer.name, found)
+        return found
 
     def _agree(self, layer: Fire, reset: str, alike: bool) -> None:
         """All units of a network of several steps are reset alike, and have one floor.
@@ -341,10 +343,6 @@ class _Quantiser:
                 f"is reset by {reset} with floor {floor}, but '{first}' by {others[0]} with floor {others[1]}; "
                 "allowed: the same for all layers"
             )
-
-    def _known(self, name: str, found: Map) -> Map:
-        self._meanings[name] = Meaning(found.layer, found.slope, found.offset)
-        return found
 
 
 def _through(affine: Affine, source: Map) -> Map:
