@@ -186,3 +186,48 @@ def seen(encoding, frames, assumptions):
     values = to_values(encoding, frames)
     scale, offset = assumptions.input_scale, assumptions.input_offset
     return np.vectorize(lambda value: Fraction(int(value)) * scale + offset, otypes=[object])(values)
+
+
+def exact_steps(model, trains, assumptions):
+    """Every layer's values in every step of a model that gathers: object[n_frames, n_steps, C, H, W] of `Rooted`.
+
+    Parameters
+    ----------
+    trains : int[n_frames, n_steps, C, H, W]
+        What a frame shows in each step.
+    assumptions : Assumptions
+        Says reset, comparison and floor, where the file does not.
+    """
+    frames = []
+    for train in trains:
+        potential, steps = {}, []
+        for shown in train:
+            maps = {"input": np.vectorize(lambda one: Rooted(one * assumptions.input_scale), otypes=[object])(shown)}
+            for layer in model.layers:
+                read = [maps[source] for source in layer.sources]
+                if isinstance(layer, Fire):
+                    held = potential.setdefault(layer.name, np.full(read[0].shape, Fraction(0), object))
+                    maps[layer.name] = _exact_fire(layer, read[0], held, assumptions)
+                else:
+                    maps[layer.name] = _exact_layer(layer, read, False)
+            steps.append(maps)
+        frames.append({name: np.stack([maps[name] for maps in steps]) for name in steps[0]})
+    return {name: np.stack([frame[name] for frame in frames]) for name in frames[0]}
+
+
+def _exact_fire(layer, x, held, assumptions):
+    """Spikes of one step; what the units hold changes in place."""
+    gain, level = _by_channel(layer.gain, len(x)), _by_channel(layer.threshold, len(x))
+    strict = assumptions.strict if layer.strict is None else layer.strict
+    reset = layer.reset or assumptions.reset
+    floor = assumptions.floor if layer.floor is None else Fraction(layer.floor)
+    out = np.empty(x.shape, object)
+    for place in np.ndindex(x.shape):
+        channel = place[0]
+        potential = held[place] + gain[channel] * x[place].plain
+        fires = potential > level[channel] if strict else potential >= level[channel]
+        if fires:
+            potential = potential - level[channel] if reset == "subtract" else Fraction(0)
+        held[place] = potential if floor is None else max(potential, Fraction(floor))
+        out[place] = Rooted(int(fires))
+    return out

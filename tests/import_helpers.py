@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from compiler.frontends.imported import Assumptions
-from compiler.frontends.model import BatchNorm, Conv, Flat, FloatModel, Join, Linear, Pool, Scale, Step, Sum
+from compiler.frontends.model import BatchNorm, Conv, Fire, Flat, FloatModel, Join, Linear, Pool, Scale, Step, Sum
 
 ENCODINGS = ({"kind": "binary", "threshold": 3}, {"kind": "bitplanes", "bits": 3}, {"kind": "count", "levels": 5})
 
@@ -206,6 +206,32 @@ class _Maker:
         if rng.random() < 0.3:
             self.pool("max")
 
+    def gathering(self, reset):
+        """Sums of some kind, and units that gather them."""
+        rng = self.rng
+        match int(rng.integers(5)):
+            case 0:
+                self.pool(str(rng.choice(["sum", "avg"])))
+            case 1:
+                self.add_conv(bias=None)
+                self.add_conv(bias=None)
+            case 2 if self.shape[1] * self.shape[2] > 1:
+                self.put(Flat, "flat")
+                self.put(Linear, "fc", self.weight(4, int(np.prod(self.shape))))
+                self.shape, self.spikes = (4, 1, 1), False
+            case _:
+                self.add_conv(bias=None)
+        if rng.random() < 0.3:
+            self.put(Scale, "scale", rng.choice([-2.0, 0.5, 3.0], self.shape[0]), np.zeros(1))
+        count = self.shape[0]
+        threshold = rng.integers(1, 9, count if rng.random() < 0.5 else 1) / float(rng.choice([1, 2, 4]))
+        gain = rng.choice([0.5, 1.0, -1.0], count) if rng.random() < 0.3 else np.ones(1)
+        strict = [None, None, True, False][int(rng.integers(4))]
+        self.put(Fire, "fire", threshold, gain, strict)
+        self.spikes = True
+        if rng.random() < 0.3 and reset == "zero":
+            self.pool("max")
+
     def end(self):
         """Dense layers; a step, or sums that compete."""
         rng = self.rng
@@ -225,3 +251,31 @@ class _Maker:
                 self.step()
         if rng.random() < 0.2 and not self.spikes:
             self.put(Scale, "scale", rng.choice([-2.0, 0.5, 3.0], self.shape[0]), self.small(1))
+
+
+def random_gathering(seed):
+    """A model of several steps in which every layer is exact, assumptions for it, and frames."""
+    rng = np.random.default_rng([seed, 1])
+    shape = (int(rng.integers(1, 3)), int(rng.integers(2, 6)), int(rng.integers(2, 6)))
+    steps = int(rng.integers(2, 9))
+    encoding = [
+        {"kind": "rate", "steps": steps, "levels": 5},
+        {"kind": "bitplanes", "bits": 3, "steps": steps},
+        {"kind": "binary", "threshold": 3, "steps": steps},
+    ][int(rng.integers(3))]
+    assumptions = Assumptions(
+        encoding=encoding,
+        input_scale=Fraction(int(rng.choice([1, 1, 3])), int(rng.choice([1, 5]))),
+        reset=str(rng.choice(["zero", "subtract"])),
+        strict=bool(rng.integers(2)),
+        floor=0 if rng.random() < 0.4 else None,
+        weight_bits=24,
+    )
+    maker = _Maker(rng, shape, assumptions)
+    for _ in range(int(rng.integers(1, 4))):
+        maker.gathering(assumptions.reset)
+    if rng.random() < 0.5 and assumptions.floor is None:
+        count = int(rng.integers(2, 5))
+        maker.put(Linear, "fc", maker.weight(count, int(np.prod(maker.shape))))
+    frames = rng.integers(0, 6, (3, *shape))
+    return FloatModel(f"gathering{seed}", "test", shape, tuple(maker.layers)), assumptions, frames
