@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from compiler.frontends.imported import Assumptions, Label
-from compiler.frontends.model import FloatLayer, FloatModel
+from compiler.frontends.model import FloatLayer, FloatModel, Unsupported
 from isa_spec.errors import NetworkError
 
 COMPARISONS: Mapping[bool, str] = {False: "at-least", True: "above"}
@@ -97,7 +97,8 @@ class Records:
         Raises
         ------
         NetworkError
-            Names every such layer with its reason, and every option that answers.
+            Names every such layer with its reason, and every option that answers; only those without words for them, if
+            there are any: then no option helps.
         """
         names = [layer.name for layer in self._model.layers]
         for name in sorted(self._assumptions.allow - set(names)):
@@ -110,6 +111,14 @@ class Records:
             if label.fidelity == "unsupported"
             or (label.fidelity == "approximate" and label.layer not in self._assumptions.allow)
         ]
+        hopeless = {layer.name for layer in self._model.layers if isinstance(layer, Unsupported)}
+        if hopeless:
+            parts = [
+                f"layer '{one.layer}' ({one.kind}) is unsupported: {one.reason}"
+                for one in wrong
+                if one.layer in hopeless
+            ]
+            raise NetworkError(f"network '{self._model.name}' ({self._model.format}): " + "; ".join(parts))
         questions = self._questions()
         if not wrong and not questions:
             return
