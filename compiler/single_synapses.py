@@ -45,6 +45,7 @@ def single_synapses(image: ProcessorImage) -> ProcessorImage:
         single.delay,
         image.inputs,
         image.outputs,
+        leaks=np.pad(image.leaks, (0, len(single.threshold) - image.n_neurons)),
         once=single.once,
         group=single.group,
         kind=single.kind,

@@ -14,14 +14,14 @@ import numpy as np
 
 from compiler.dot import image_dot, network_dot
 from compiler.network import LayeredNetwork
-from compiler.network_file import load_network
 from compiler.network_writer import save_network
 from compiler.views import to_graphml
 from isa_spec.arrays import ZIP_MAGIC, decode_npz, encode_npy, encode_npz
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes, write_atomically
 from isa_spec.image import ProcessorImage, graph_digest
-from neuroproc.cli.kinds import kind_of, kind_of_bytes
+from neuroproc.cli.imports import get_network, origin_lines
+from neuroproc.cli.kinds import FOREIGN, NETWORK, kind_of, kind_of_bytes
 from neuroproc.cli.streams import STANDARD
 from neuroproc.formats.frames import read_examples, read_labels
 from neuroproc.formats.images import load_image, save_image
@@ -97,16 +97,17 @@ def network_to_json(job: Job) -> Sequence[str]:
     """A network in the project's own format: JSON, and its arrays beside it."""
     if job.target == STANDARD:
         raise FormatError("<stdout>: a layered network is two files, NAME.json and NAME.npz; give a name")
-    network = _network(job)
+    network, notes = _network(job)
     _check_arrays(Path(job.target), Path(job.source))
     save_network(network, job.target)
-    return ()
+    return notes
 
 
 def network_to_dot(job: Job) -> Sequence[str]:
     """A drawing of a network's layers."""
-    job.put(network_dot(_network(job)).encode())
-    return ()
+    network, notes = _network(job)
+    job.put(network_dot(network).encode())
+    return notes
 
 
 def image_to_image(job: Job) -> Sequence[str]:
@@ -185,8 +186,14 @@ def _check_arrays(target: Path, source: Path) -> None:
         )
 
 
-def _network(job: Job) -> LayeredNetwork:
-    return load_network(job.path())
+def _network(job: Job) -> tuple[LayeredNetwork, list[str]]:
+    """Network of the source, and what a foreign one lost or left open."""
+    path = job.path()
+    suffix = FOREIGN.get(job.kind)
+    if suffix is not None and Path(path).suffix != suffix:
+        raise FormatError(f"{path} ({job.kind}) is read under a name that ends in {suffix}; rename it")
+    network = get_network(path, job.args)
+    return network, origin_lines(network.origin) if job.kind != NETWORK else []
 
 
 def _image(job: Job) -> ProcessorImage:

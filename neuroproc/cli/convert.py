@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
 from isa_spec.errors import FormatError
 from neuroproc.cli.conversions import Job
+from neuroproc.cli.imports import configure_import
 from neuroproc.cli.kinds import IMAGE, KINDS, NETWORK
 from neuroproc.cli.routes import ROUTES, Route
 from neuroproc.cli.streams import STANDARD
@@ -18,8 +20,17 @@ from neuroproc.cli.streams import STANDARD
 EXAMPLE = "neuroproc convert spikes.csv spikes.npz"
 HINTS = {NETWORK: "; an image is made by neuroproc compile", IMAGE: "; no network comes back of an image"}
 """What to do where a kind cannot become what was asked for."""
-OPTIONS = {"image": "--image"}
-"""Options that not every way has."""
+
+
+def _names(declare: Callable[[argparse.ArgumentParser], None]) -> frozenset[str]:
+    """Names in the arguments of the options that a function declares."""
+    parser = argparse.ArgumentParser()
+    declare(parser)
+    return frozenset(vars(parser.parse_args([])))
+
+
+OPTIONS: Mapping[str, frozenset[str]] = {"image": frozenset({"image"}), "import": _names(configure_import)}
+"""Options that not every way has, by the word that routes use."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", metavar="IMAGE", help="image that spikes are for: names of ports, how many there are"
     )
+    configure_import(parser)
     parser.add_argument("--list", action=_List, nargs=0, help="print what can become what, and leave")
 
 
@@ -47,12 +59,19 @@ def execute(args: argparse.Namespace) -> int:
         args.source, args.target, _suffix(args), sys.stdin.buffer.read() if args.source == STANDARD else None, args
     )
     route = find_route(job)
-    for name, option in OPTIONS.items():
-        if getattr(args, name) is not None and name not in route.options:
-            raise FormatError(f"{option} means nothing where {job.kind} becomes {route.suffix}; leave it out")
+    _check_options(args, route, job.kind)
     for note in (*([route.lost] if route.lost else []), *route.write(job)):
         print(f"neuroproc: {job.where}: {note}", file=sys.stderr)
     return 0
+
+
+def _check_options(args: argparse.Namespace, route: Route, kind: str) -> None:
+    """Refuse an option that means nothing on this way."""
+    meant = {"source", "target", "to", "command", "execute"}.union(*(OPTIONS[group] for group in route.options))
+    for name, value in vars(args).items():
+        if name not in meant and value not in (None, False):
+            option = f"--{name.replace('_', '-')}"
+            raise FormatError(f"{option} means nothing where {kind} becomes {route.suffix}; leave it out")
 
 
 def _suffix(args: argparse.Namespace) -> str:

@@ -39,6 +39,9 @@ KINDS: Mapping[str, str] = {
 }
 """Everything that is known, and what its files are like."""
 
+FOREIGN: Mapping[str, str] = {NIR: ".nir", ONNX: ".onnx", DUMP: ".npz"}
+"""Networks of other programs, and the suffixes that `compiler.frontends.importing` knows them by."""
+
 _LABELS = 10
 """Classes of CIFAR-10: the first byte of each of its records is below."""
 

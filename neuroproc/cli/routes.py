@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from neuroproc.cli import conversions
 from neuroproc.cli.conversions import Job
-from neuroproc.cli.kinds import FRAMES, IMAGE, NETWORK, SPIKES
+from neuroproc.cli.kinds import DUMP, FRAMES, IMAGE, NETWORK, NIR, ONNX, SPIKES
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,21 @@ class Route:
     options: tuple[str, ...] = ()
 
 
-NETWORKS = (NETWORK,)
+NETWORKS = (NETWORK, NIR, ONNX, DUMP)
 IMAGES = (IMAGE,)
+_ROUNDED = "of foreign networks what is rounded, layer by layer"
 _VIEW = "a view is not read back: how frames go in and come out is not in it"
 
 ROUTES = (
-    Route(NETWORKS, ".json", "layered network", conversions.network_to_json),
-    Route(NETWORKS, ".dot", "drawing of layers", conversions.network_to_dot, "a drawing has no weights"),
+    Route(NETWORKS, ".json", "layered network", conversions.network_to_json, may_lose=_ROUNDED, options=("import",)),
+    Route(
+        NETWORKS,
+        ".dot",
+        "drawing of layers",
+        conversions.network_to_dot,
+        "a drawing has no weights",
+        options=("import",),
+    ),
     Route(IMAGES, ".npi", "processor image", conversions.image_to_image),
     Route(IMAGES, ".graphml", "graph of neurons", conversions.image_to_graphml, _VIEW),
     Route(IMAGES, ".dot", "drawing of neurons", conversions.image_to_dot, _VIEW),

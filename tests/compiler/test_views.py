@@ -13,6 +13,7 @@ import pytest
 from cli_helpers import ROOT
 from compiler_helpers import random_network, small_network
 from emulator_helpers import ALL_FAMILIES, FAMILIES, family_spec, make_spec, random_image
+from views_helpers import by_neuron, from_graph
 
 import neuroproc
 from compiler import dot, views
@@ -20,10 +21,8 @@ from compiler.dot import image_dot, network_dot
 from compiler.network_file import load_network
 from compiler.views import to_graphml, to_networkx
 from isa_spec.errors import FormatError
-from isa_spec.image import ROLES, LayerRecord, Port, build_image, graph_digest
-from isa_spec.kinds import KINDS
+from isa_spec.image import ROLES, LayerRecord, graph_digest
 from isa_spec.names import neuron_names
-from isa_spec.spikes import SpikeEvents
 
 
 def images():
@@ -31,37 +30,6 @@ def images():
     for seed, family in enumerate(FAMILIES):
         yield random_image(np.random.default_rng(seed), family_spec(family), n_neurons=1 + seed % 20)
     yield neuroproc.compile_network(small_network(3), neuroproc.load_profile("np8"), neuroproc.FoldPlan((2, 2)))
-
-
-def from_graph(graph, spec):
-    """The image that a graph of networkx shows."""
-    nodes = [graph.nodes[neuron] for neuron in range(graph.number_of_nodes())]
-    ends = [(source, target) for source, target, _ in graph.edges(keys=True)]
-    ports = {}
-    for key in ("inputs", "outputs"):
-        named = [(name, neuron) for neuron, node in enumerate(nodes) for name in node[key].split()]
-        ports[key] = [Port(name, neuron) for name, neuron in named]
-    edges = [data for *_, data in graph.edges(keys=True, data=True)]
-    return build_image(
-        spec,
-        [node["threshold"] for node in nodes],
-        [source for source, _ in ends],
-        [target for _, target in ends],
-        [edge["weight"] for edge in edges],
-        [edge["delay"] for edge in edges],
-        leaks=[int(node["leaks"]) for node in nodes],
-        once=[int(node["once"]) for node in nodes],
-        group=[node["group"] for node in nodes],
-        kind=[KINDS.index(edge["kind"]) for edge in edges],
-        role=[ROLES.index(node["role"]) for node in nodes],
-        **ports,
-    )
-
-
-def by_neuron(image):
-    """The image with its ports in the order of their neurons, which is all that a graph tells, and nothing started."""
-    inputs, outputs = (tuple(sorted(ports, key=lambda port: port.neuron)) for ports in (image.inputs, image.outputs))
-    return replace(image, inputs=inputs, outputs=outputs, start=SpikeEvents.none())
 
 
 @pytest.mark.parametrize("image", list(images()))
