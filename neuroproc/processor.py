@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -190,10 +190,25 @@ class Processor:
         EmulationError
             If `cycles` is negative, potentials might leave their range, or a probe is full.
         """
-        end = self._end_of_run(cycles)
+        return self._outputs.events([log for log in self._logs(self._end_of_run(cycles)) if len(log[0])])
+
+    def run_in_pieces(self, cycles: int) -> Iterator[SpikeEvents]:
+        """Run some cycles as `run` does, and give what fired piece after piece, so that no run is too long for memory.
+
+        A piece is that of some whole cycles, perhaps without a spike; attribute `cycle` says how far the run is. Probes
+        may be drained between pieces. A run of which not all pieces are taken is broken off.
+
+        Parameters, Raises
+        ------------------
+        As for `run`.
+        """
+        for log in self._logs(self._end_of_run(cycles)):
+            yield self._outputs.events([log])
+
+    def _logs(self, end: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Cycle and neuron of watched spikes up to cycle `end`, as the engine reports them; probes have seen them."""
         stop = self._proven_end(end)
         charges = self._inputs.take(end)
-        logs = []
         self._broken = True
         while self.cycle < end:
             if self.cycle == stop:
@@ -201,7 +216,6 @@ class Processor:
             sample = self._next_sample(stop)
             cycle, neuron = self._engine.advance(stop if sample is None else sample + 1, *charges)
             if len(cycle):
-                logs.append((cycle, neuron))
                 for probe in self._probes:
                     probe.take_spikes(cycle, neuron)
             if sample is not None and self.cycle > sample:
@@ -209,8 +223,8 @@ class Processor:
             if self.cycle < end:
                 n_done = int(charges[0].searchsorted(self.cycle))
                 charges = (charges[0][n_done:], charges[1][n_done:], charges[2][n_done:])
+            yield cycle, neuron
         self._broken = False
-        return self._outputs.events(logs)
 
     def step(self) -> SpikeEvents:
         """Run one cycle."""

@@ -13,6 +13,9 @@ from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
 from isa_spec.potentials import leaking
 from neuroproc.state import PendingCharge, tracks_touch
 
+LOG_ENTRIES = 2**16
+"""Spikes after which `ReferenceEngine.advance` comes back; no result depends on it."""
+
 Charges = dict[int, int]
 """Charge by neuron. A neuron that is a key was reached, be it by a charge of 0."""
 
@@ -267,7 +270,7 @@ class ReferenceEngine:
         potential, slope, spent, due, threshold, group = (
             self._potential, self._slope, self._spent, self._due, self._threshold, self._group
         )  # fmt: skip
-        while self.cycle < end:
+        while self.cycle < end and len(cycles) < LOG_ENTRIES:
             arrivals = deliver(self._in_flight, given.get(self.cycle, []), self.cycle)
             start_over(potential, due)
             clear(potential, slope, spent, arrivals)

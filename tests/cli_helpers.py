@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -57,6 +58,13 @@ def spawn(*arguments, **options):
     """Run a command in a process of its own."""
     options.setdefault("cwd", ROOT)
     return subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, check=False, **options)
+
+
+def run_in(shell, **places):
+    """Output of a line of shell in which ``neuroproc`` is the program, and ``$NAME`` a place."""
+    line = 'neuroproc() { "$PYTHON" -c "import sys; from neuroproc.cli.main import main; sys.exit(main())" "$@"; }\n'
+    env = {**os.environ, "PYTHON": sys.executable, **{name.upper(): str(place) for name, place in places.items()}}
+    return subprocess.run(["bash", "-c", line + shell], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
 def refused(result, *words, status=3):

@@ -70,14 +70,15 @@ def read_spike_file(
         return events, named.found
 
 
-def read_pieces(
-    source: str | Path | IO[Any], ports: Sequence[Port] | None, image_digest: str | None = None, small: int = SMALL
-) -> Iterator[SpikeEvents]:
-    """Events of a spike file as `read_spikes` gives them, piece after piece; no cycle of a piece is before one of an
-    earlier piece.
+@contextlib.contextmanager
+def open_pieces(
+    source: str | Path | IO[Any], ports: Sequence[Port], image_digest: str | None = None, small: int = SMALL
+) -> Iterator[tuple[int, Iterator[SpikeEvents]]]:
+    """Last cycle of a spike file (-1 if it has no events), and its events piece after piece.
 
-    A large CSV file whose lines are in the order of cycles is never in memory as a whole. It is read twice: the order,
-    and everything else that may be wrong, is seen before the first piece is given. Any other file is one piece.
+    No cycle of a piece is before one of an earlier piece. A large CSV file whose lines are in the order of cycles is
+    never in memory as a whole. It is read twice: the order, and whatever may be wrong, is seen before the first piece
+    is given. Any other file is one piece.
 
     Parameters
     ----------
@@ -93,15 +94,17 @@ def read_pieces(
         begin = stream.tell()
         is_large = stream.seek(0, os.SEEK_END) - begin > small
         stream.seek(begin)
-        is_ordered = False
         if is_large and not _is_archive(stream):
-            ends = ((int(piece.cycle[0]), int(piece.cycle[-1])) for piece in _pieces(stream, ports, named, where))
-            is_ordered = all(one[1] <= other[0] for one, other in itertools.pairwise(ends))
+            is_ordered, last = True, -1
+            for piece in _pieces(stream, ports, named, where):
+                is_ordered = is_ordered and int(piece.cycle[0]) >= last
+                last = max(last, int(piece.cycle[-1]))
             stream.seek(begin)
-        if is_ordered:
-            yield from _pieces(stream, ports, named, where)
-        else:
-            yield _joined(list(_pieces(stream, ports, named, where)))
+            if is_ordered:
+                yield last, _pieces(stream, ports, named, where)
+                return
+        whole = _joined(list(_pieces(stream, ports, named, where)))
+        yield int(whole.cycle.max(initial=-1)), iter((whole,))
 
 
 def write_spikes(

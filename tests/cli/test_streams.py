@@ -3,11 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from cli_helpers import PROGRAM, ROOT, call, refused, spawn
+from cli_helpers import PROGRAM, ROOT, call, refused, run_in, spawn
 
 import neuroproc
 
@@ -15,13 +14,6 @@ pytestmark = pytest.mark.error
 
 FULL = Path("/dev/full")
 full_disk = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
-
-
-def run_in(shell, **places):
-    """Output of a line of shell in which ``neuroproc`` is the program, and ``$NAME`` a place."""
-    line = 'neuroproc() { "$PYTHON" -c "import sys; from neuroproc.cli.main import main; sys.exit(main())" "$@"; }\n'
-    env = {**os.environ, "PYTHON": sys.executable, **{name.upper(): str(place) for name, place in places.items()}}
-    return subprocess.run(["bash", "-c", line + shell], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
 def test_spikes_through_a_pipe(case, capsys):

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from isa_spec.spikes import SpikeEvents
 from neuroproc.formats import spike_csv
 from neuroproc.formats.spike_csv import blocks_of, parse_plain
 from neuroproc.formats.spike_writers import open_spikes
-from neuroproc.formats.spikes import read_pieces, read_spikes, write_spikes
+from neuroproc.formats.spikes import open_pieces, read_spikes, write_spikes
 
 PORTS = [Port("left", 4), Port("right", 2), Port("up down", 7)]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -117,31 +118,36 @@ def write_lines(path: Path, rows: list[tuple[int, int]]) -> Path:
     return path
 
 
+def pieces_in(source: Any, small: int, digest: str | None = None) -> tuple[int, list[SpikeEvents]]:
+    with open_pieces(source, PORTS, digest, small) as (last, pieces):
+        return last, list(pieces)
+
+
 def test_ordered_files_come_in_pieces(sizes: Sizes, tmp_path: Path) -> None:
     rng = np.random.default_rng(SEED)
     rows = list(zip(np.sort(rng.integers(0, 99, 500)).tolist(), rng.integers(0, 3, 500).tolist(), strict=True))
     path = write_lines(tmp_path / "a.csv", rows)
     sizes(20, 100)
-    pieces = list(read_pieces(path, PORTS, small=0))
+    last, pieces = pieces_in(path, 0)
+    assert last == rows[-1][0]
     assert len(pieces) > 10
     assert max(map(len, pieces)) <= 50
     assert all(one.cycle[-1] <= other.cycle[0] for one, other in itertools.pairwise(pieces))
     together = sorted(row for piece in pieces for row in as_rows(piece))
-    (whole,) = read_pieces(path, PORTS)
-    assert together == as_rows(whole) == as_rows(read_spikes(path, PORTS))
+    assert [as_rows(piece) for piece in pieces_in(path, 2**20)[1]] == [together]
+    assert as_rows(read_spikes(path, PORTS)) == together
     write_lines(path, [*rows, (0, 0)])
-    (whole,) = read_pieces(path, PORTS, small=0)
-    assert as_rows(whole) == sorted([*together, (0, 0, 1)])
+    last, (whole,) = pieces_in(path, 0)
+    assert (last, as_rows(whole)) == (rows[-1][0], sorted([*together, (0, 0, 1)]))
 
 
 @pytest.mark.parametrize("content", [b"cycle,port\n", b"cycle,port\n1,0\n2,0\n", b"01\n00\n00\n"])
 def test_short_files_in_pieces(content: bytes) -> None:
+    rows = as_rows(read_spikes(io.BytesIO(content), PORTS))
     for small in (0, 2**24):
-        pieces = list(read_pieces(io.BytesIO(content), PORTS, small=small))
-        assert len(pieces) <= 1
-        assert [as_rows(piece) for piece in pieces if len(piece)] == [
-            rows for rows in [as_rows(read_spikes(io.BytesIO(content), PORTS))] if rows
-        ]
+        last, pieces = pieces_in(io.BytesIO(content), small)
+        assert [row for piece in pieces for row in as_rows(piece)] == rows
+        assert last == max([cycle for cycle, _, _ in rows], default=-1)
 
 
 def test_a_pipe_is_read_in_pieces_too(sizes: Sizes, tmp_path: Path) -> None:
@@ -151,9 +157,9 @@ def test_a_pipe_is_read_in_pieces_too(sizes: Sizes, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     writer = threading.Thread(target=write_lines, args=(pipe, rows))
     writer.start()
-    pieces = list(read_pieces(pipe, PORTS, small=0))
+    last, pieces = pieces_in(pipe, 0)
     writer.join()
-    assert len(pieces) > 10
+    assert (last, len(pieces) > 10) == (2999, True)
     assert [row for piece in pieces for row in as_rows(piece)] == [(*row, 1) for row in rows]
 
 
@@ -161,11 +167,11 @@ def test_a_pipe_is_read_in_pieces_too(sizes: Sizes, tmp_path: Path) -> None:
 def test_a_late_mistake_comes_before_the_first_piece(sizes: Sizes, tmp_path: Path) -> None:
     sizes(20, 100)
     path = write_lines(tmp_path / "a.csv", [(cycle, 0) for cycle in range(500)])
+    begin = path.read_text()
     for late, message in (("501,9\n", "line 502: port '9'"), (f"# image {DIGEST}\n", f"made for image {DIGEST}")):
-        path.write_text(path.read_text() + late)
-        with pytest.raises(FormatError, match=message):
-            next(read_pieces(path, PORTS, "sha256:0", small=0))
-        path.write_text(path.read_text().removesuffix(late))
+        path.write_text(begin + late)
+        with pytest.raises(FormatError, match=message), open_pieces(path, PORTS, "sha256:0", 0):
+            raise AssertionError("there is no first piece")
 
 
 def pieces_of(events: SpikeEvents, rng: np.random.Generator) -> list[SpikeEvents]:
