@@ -1,0 +1,264 @@
+"""What becomes of single layers: what is kept, what is rounded and how it is told, what is taken for granted."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from fraction_helpers import exact_run, exact_steps, seen
+from import_helpers import random_gathering, random_model
+
+from compiler.emit import compile_network
+from compiler.evaluate import classes, evaluate
+from compiler.frontends.float_run import float_frames, run_floats
+from compiler.frontends.imported import Assumptions
+from compiler.frontends.model import BatchNorm, Conv, Flat, FloatModel, Linear, Pool, Scale, Step, Sum
+from compiler.frontends.quantising.quantise import quantise
+from compiler.frontends.quantising.records import parse_assumptions, plain_assumptions
+from compiler.network_file import load_network
+from compiler.network_writer import save_network
+from compiler.plan import FoldPlan
+from isa_spec.spec import load_profile
+from isa_spec.trains import step_values
+from neuroproc.cli.verify import verify
+
+pytestmark = pytest.mark.oracle
+
+BINARY, BYTES = {"kind": "binary", "threshold": 1}, {"kind": "bitplanes", "bits": 8}
+NIL = np.zeros(1)
+
+
+def step(source, name="step", level=0.5, strict=False, **ends):
+    return Step(name, (source,), np.array([level]), strict, **ends)
+
+
+def brought(*layers, shape=(3, 1, 1), **said):
+    said.setdefault("encoding", BINARY)
+    return quantise(FloatModel("net", "test", shape, layers), Assumptions(**said))
+
+
+def reason(imported, layer):
+    (label,) = (label for label in imported.labels if label.layer == layer)
+    return label.fidelity, label.reason
+
+
+def test_a_scale_goes_into_the_threshold():
+    weight = np.array([[0.5, -0.25, 0.75], [3.0, 0.0, -6.0]])
+    imported = brought(Linear("fc", ("input",), weight, np.array([0.1, -1.0])), step("fc"))
+    (fc,) = imported.network.layers
+    assert fc.weight.tolist() == [[2, -1, 3], [1, 0, -2]]
+    # 0.5 - 0.1 is two quarters at least, 1.5 is one three.
+    assert fc.threshold.tolist() == [2, 1]
+
+
+def test_integers_are_kept_even_where_they_have_a_divisor():
+    weight = np.array([[2, -4, 6]])
+    imported = brought(Linear("fc", ("input",), weight, scale=(Fraction(1, 3),)), step("fc", level=1.0))
+    assert imported.network.layers[0].weight.tolist() == weight.tolist()
+    assert imported.network.layers[0].threshold.tolist() == [3]
+
+
+def test_integers_may_be_wider_than_what_floats_are_rounded_to():
+    imported = brought(Linear("fc", ("input",), np.array([[1000, -1, 0]])), step("fc"), weight_bits=4)
+    assert reason(imported, "fc") == ("exact", "")
+
+
+@pytest.mark.parametrize(("strict", "threshold"), [(False, 2), (True, 3)])
+def test_a_level_that_a_sum_can_meet(strict, threshold):
+    imported = brought(Linear("fc", ("input",), np.array([[1.0, 1.0, -1.0]])), step("fc", level=2.0, strict=strict))
+    assert imported.network.layers[0].threshold.tolist() == [threshold]
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_comparison_is_not_asked_for_where_no_sum_meets_its_level(said):
+    weight = np.array([[1.0, 1.0, -1.0]])
+    imported = brought(Linear("fc", ("input",), weight), step("fc", level=1.5, strict=None))
+    (note,) = imported.assumptions["notes"]
+    assert note == "no sum can meet its level exactly, so it does not matter whether equality suffices: step"
+    named = brought(Linear("fc", ("input",), weight), step("fc", level=1.5, strict=None), strict=said)
+    assert named.network.digest == imported.network.digest
+
+
+def test_a_sign_of_an_odd_number_of_signs_has_no_tie():
+    ends = {"low": Fraction(-1), "high": Fraction(1)}
+    first = step("input", "sign", 0.5, **ends)
+    for count in (3, 4):
+        last = Linear("fc", ("sign",), np.ones((1, count))), step("fc", "end", 0.0, None, **ends)
+        imported = quantise(
+            FloatModel("net", "test", (count, 1, 1), (first, *last)), Assumptions(strict=None if count % 2 else True)
+        )
+        assert bool(imported.assumptions["notes"][1:]) == (count % 2 == 1)
+
+
+def test_a_step_on_the_frame_is_its_encoding():
+    layers = (step("input", "first", 0.3, None), Linear("fc", ("first",), np.eye(2, 3)), step("fc"))
+    model = FloatModel("net", "test", (3, 1, 1), layers)
+    imported = quantise(model, Assumptions(input_scale=Fraction(1, 255)))
+    assert imported.network.encoding == {"kind": "binary", "threshold": 77}
+    assert imported.assumptions["notes"][0] == (
+        "the step 'first' on the frame is its encoding: a spike where a value is 77 or more"
+    )
+    given = quantise(model, Assumptions(encoding=BYTES, input_scale=Fraction(1, 255)))
+    assert [layer.name for layer in given.network.layers] == ["first", "fc"]
+    frames = np.random.default_rng(1).integers(0, 256, (20, 3, 1, 1))
+    frames[:2] = [[[[76]], [[77]], [[78]]]]
+    assert np.array_equal(evaluate(imported.network, frames)["fc"], evaluate(given.network, frames)["fc"])
+
+
+def test_float_weights_are_rounded_told_and_have_to_be_allowed():
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(4, 3))
+    layers = Linear("fc", ("input",), weight), step("fc", level=0.1)
+    imported = brought(*layers, allow=frozenset({"fc"}), weight_bits=6)
+    fidelity, why = reason(imported, "fc")
+    rounded = imported.network.layers[0].weight
+    assert np.abs(rounded).max(axis=1).tolist() == [31] * 4
+    size = np.abs(weight).max(axis=1, keepdims=True)
+    error = (np.abs(rounded * (size / 31) - weight) / size).max()
+    assert fidelity == "approximate"
+    assert why == (
+        "weights are no integers of 6 bits at any scale; rounded to that width, the largest error is "
+        f"{error:.1e} of a unit's largest"
+    )
+    assert reason(imported, "step") == ("exact", "")
+
+
+def test_floats_that_were_integers_once_are_found():
+    """Multiplied by a normalisation in single precision, they are integers no more, but nearly."""
+    rng = np.random.default_rng(4)
+    whole = rng.integers(-7, 8, (5, 3))
+    whole[:, :2] = [7, -5]
+    weight = (whole * rng.normal(size=(5, 1)).astype(np.float32)).astype(np.float32).astype(float)
+    imported = brought(Linear("fc", ("input",), weight), step("fc", level=0.01), allow=frozenset({"fc"}))
+    found = imported.network.layers[0].weight
+    assert np.abs(found).tolist() == np.abs(whole).tolist()
+    assert float(reason(imported, "fc")[1].split()[-5]) < 1e-6
+
+
+def test_numbers_that_compete_have_one_scale_behind_their_normalisation():
+    rng = np.random.default_rng(5)
+    fc = Linear("fc", ("input",), rng.normal(size=(4, 3)), rng.normal(size=4))
+    norm = BatchNorm("bn", ("fc",), np.array([1.0, 0.5, -1.0, 2.0]), rng.normal(size=4), NIL, np.full(4, 0.3), 0.0)
+    imported = brought(fc, norm, allow=frozenset({"fc", "bn"}), weight_bits=12)
+    fidelity, why = reason(imported, "bn")
+    assert (fidelity, why) == (
+        "approximate",
+        "its standard deviations are no rational numbers, and no step follows that could take them up: 53 bits are "
+        "kept",
+    )
+    pairs = imported.network.layers[1]
+    assert set(np.unique(pairs.weight)) == {-1, 0, 1}
+    frames = np.random.default_rng(6).integers(0, 2, (8, 3, 1, 1))
+    values = run_floats(imported.model, frames.astype(float), Assumptions())["bn"].reshape(8, -1)
+    assert np.array_equal(classes(imported.network, evaluate(imported.network, frames)), values.argmax(axis=1))
+
+
+def test_the_first_of_equals_wins():
+    imported = brought(Linear("fc", ("input",), np.array([[0.0, 1, 0], [0, 1, 0], [1, 0, 0]])))
+    frames = np.array([[0, 1, 0], [1, 1, 0], [0, 0, 0], [1, 0, 0]]).reshape(4, 3, 1, 1)
+    decisions = evaluate(imported.network, frames)
+    assert classes(imported.network, decisions).tolist() == [0, 0, 0, 2]
+    assert decisions["fc.winner"].reshape(4, 3).sum(axis=1).tolist() == [1, 1, 1, 1]
+
+
+def test_an_average_of_integers_stays_one_and_of_floats_is_a_sum():
+    for weight, kind in ((np.eye(1, 1, dtype=np.int64), "avgpool2d"), (np.eye(1, 1), "sumpool2d")):
+        pool = Pool("pool", ("input",), "avg", (2, 2), (2, 2))
+        imported = brought(pool, Linear("fc", ("pool",), weight), step("fc", level=0.75), shape=(1, 2, 2))
+        assert imported.network.layers[0].kind == kind
+        frames = np.array([1, 1, 1, 0, 1, 1, 0, 0]).reshape(2, 1, 2, 2)
+        assert evaluate(imported.network, frames)["fc"].ravel().tolist() == [1, 0]
+
+
+def test_maps_of_other_worth_are_added_by_factors():
+    layers = (
+        Conv("a", ("input",), np.full((3, 3, 1, 1), 0.5)),
+        Conv("b", ("input",), np.full((3, 3, 1, 1), 1.5)),
+        Sum("sum", ("a", "b", "input"), None),
+        step("sum", level=2.0),
+    )
+    imported = brought(*layers)
+    assert imported.network.layers[2].factors.tolist() == [[1] * 3, [3] * 3, [2] * 3]
+    assert imported.network.layers[2].threshold.tolist() == [4] * 3
+    rough = brought(*layers[:2], Scale("scale", ("b",), np.array([1 / 3]), NIL),
+                    Sum("sum", ("a", "scale"), None), step("sum"), allow=frozenset({"sum"}))  # fmt: skip
+    fidelity, why = reason(rough, "sum")
+    assert fidelity == "approximate"
+    assert why.startswith("what its maps are worth to each other are no integers of 8 bits at any scale; rounded")
+
+
+def test_flattening_before_the_step_that_it_does_not_concern():
+    layers = (
+        Conv("conv", ("input",), np.ones((2, 3, 1, 1)), np.array([0.5, 0.25])),
+        Flat("flat", ("conv",)),
+        Step("step", ("flat",), np.repeat([1.0, 2.0], 4), False),
+    )
+    imported = brought(*layers, shape=(3, 2, 2))
+    assert [layer.kind for layer in imported.network.layers] == ["conv2d", "flatten"]
+    uneven = (*layers[:2], Step("step", ("flat",), np.arange(8.0), False))
+    imported = brought(*uneven, shape=(3, 2, 2))
+    assert [layer.kind for layer in imported.network.layers] == ["conv2d", "flatten", "dense"]
+    frames = np.random.default_rng(7).integers(0, 2, (9, 3, 2, 2))
+    right = run_floats(imported.model, frames.astype(float), Assumptions())["step"]
+    assert np.array_equal(evaluate(imported.network, frames)["step"], right)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_floats_follow_the_fractions(seed):
+    model, assumptions, frames = random_model(seed)
+    network = quantise(model, assumptions).network
+    found = run_floats(model, float_frames(model, network, assumptions, frames), assumptions)
+    right = exact_run(model, seen(network.encoding, frames, assumptions), bool(assumptions.strict))
+    compare_values(found, right)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_floats_follow_the_fractions_in_every_step(seed):
+    model, assumptions, frames = random_gathering(seed)
+    network = quantise(model, assumptions).network
+    found = run_floats(model, float_frames(model, network, assumptions, frames), assumptions)
+    shown = np.broadcast_to(step_values(network.encoding, frames), (len(frames), network.steps, *network.input_shape))
+    compare_values(found, exact_steps(model, shown.astype(int).astype(object), assumptions))
+
+
+def compare_values(found, right):
+    """All values are near, up to the first layer with a sum so near to its level that floats may round across it."""
+    real = np.vectorize(lambda value: float(value.value) + float(value.factor) * float(value.square) ** 0.5)
+    assert found.keys() == right.keys()
+    for name, values in right.items():
+        if not np.allclose(found[name], real(values), rtol=1e-9, atol=1e-9):
+            assert name.startswith(("step", "fire")), name
+            return
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_folded_on_a_chip(seed):
+    """Imported, compiled into single pixels, and every decision that of the integers."""
+    model, assumptions, frames = random_model(seed)
+    network = quantise(model, assumptions).network
+    image = compile_network(network, load_profile("np16"), FoldPlan((1, 1)))
+    assert verify(network, image, frames).exact
+    assert image.options["origin"] == network.origin
+
+
+def test_origin_is_kept_and_decides_nothing(tmp_path):
+    imported = brought(Linear("fc", ("input",), np.eye(2, 3)), step("fc", strict=None, level=0.3))
+    network = imported.network
+    assert network.origin == {
+        "format": "test",
+        "labels": [["fc", "exact", ""], ["step", "exact", ""]],
+        "assumptions": imported.assumptions,
+    }
+    save_network(network, tmp_path / "net.json")
+    read = load_network(tmp_path / "net.json")
+    assert (read.origin, read.digest) == (network.origin, network.digest)
+
+
+def test_assumptions_are_written_and_read_back():
+    said = Assumptions(BYTES, Fraction(1, 255), Fraction(-1, 2), "subtract", True, 0, 5, 3, None, frozenset({"b", "a"}),
+                       Fraction(1, 1000))  # fmt: skip
+    plain = plain_assumptions(said)
+    assert (plain["comparison"], plain["input_scale"], plain["allow"]) == ("above", "1/255", ["a", "b"])
+    assert parse_assumptions({**plain, "notes": ["x"]}) == said
+    assert parse_assumptions(plain_assumptions(Assumptions())) == Assumptions()
