@@ -20,7 +20,9 @@ def configure_events(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     group = parser.add_argument_group("event files", "N-MNIST .bin, or HDF5 as SHD and SSC are published")
     group.add_argument("--bin", type=time, metavar="TIME", help="what a cycle is worth, as 1ms, 0.5ms, 1/30s; needed")
-    group.add_argument("--origin", type=time, metavar="TIME", help="where cycle 0 begins (default: 0s)")
+    group.add_argument(
+        "--origin", type=time, metavar="TIME", help="where cycle 0 begins, as --origin=-5ms (default: 0s)"
+    )
     group.add_argument(
         "--duplicates", choices=DUPLICATES,
         help="several events of one address in one cycle: one spike, or one of as much charge; needed if there are any",
