@@ -268,32 +268,50 @@ def test_a_minimum_over_a_border():
     )
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def wrong_layers(*between):
+    """Weights that have to be rounded, and a maximum that is none; between them what is given."""
     rng = np.random.default_rng(1)
-    layers = (
-        conv(weight=rng.normal(size=(2, 1, 1, 1)) * [[[[1]]], [[[1]]]]),
+    last = between[-1].name if between else "step2"
+    return (
+        conv(weight=np.array([[[[1.0]]], [[[-3.0]]]])),
         step("conv", strict=None),
         fc("step", 3, 2, "fc1", weight=rng.normal(size=(3, 2))),
         step("fc1", "step2"),
-        Unsupported("lif", ("step2",), "LIF", "leaks (tau = 0.02), and this processor has no leak"),
-        fc("lif", 2, 3, "fc2"),
-        step("fc2", "step3"),
+        *between,
+        fc(last, 2, 3, "fc2"),
+        Pool("pool", ("fc2",), "max", (1, 1), (1, 1)),
+        fc("pool", 2, 2, "fc3"),
     )
+
+
+def test_all_that_is_wrong_is_told_at_once():
     with pytest.raises(NetworkError) as caught:
-        quantise(model(*layers), Assumptions())
+        quantise(model(*wrong_layers()), Assumptions())
     text = str(caught.value)
     assert text.startswith(
         "network 'net' (test): 2 of 7 layers are not exact; layer 'fc1' (linear) is approximate: weights are no "
         "integers "
         "of 8 bits at any scale; rounded to that width, the largest error is "
     )
-    assert (
-        "; layer 'lif' (LIF) is unsupported: leaks (tau = 0.02), and this processor has no leak; accept what is "
-        "approximate by --allow fc1; not judged, for they read these: fc2, step3; the file does not say all that has "
-        "to "
-        "be known, give --encoding: how a frame becomes spikes (binary,threshold=128 or bitplanes,bits=8 or "
-        "rate,steps=20 or another), with --input-scale and --input-offset if the network was trained on scaled values "
-        "(1/255)" in text
+    assert text.endswith(
+        "; layer 'pool' (pool) is unsupported: takes a maximum of sums, which is no sum, and no step follows; put one "
+        "after it; accept what is approximate by --allow fc1; not judged, for they read these: fc3; the file does not "
+        "say "
+        "all that has to be known, give --encoding: how a frame becomes spikes (binary,threshold=128 or "
+        "bitplanes,bits=8 "
+        "or rate,steps=20 or another), with --input-scale and --input-offset if the network was trained on scaled "
+        "values "
+        "(1/255)"
+    )
+
+
+def test_what_no_option_mends_is_told_alone():
+    reason = "leaks (tau = 0.02), and this processor has no leak"
+    layers = wrong_layers(Unsupported("lif", ("step2",), "LIF", reason), Unsupported("lif2", ("lif",), "LIF", reason))
+    with pytest.raises(NetworkError) as caught:
+        quantise(model(*layers), Assumptions())
+    assert str(caught.value) == (
+        f"network 'net' (test): layer 'lif' (LIF) is unsupported: {reason}; layer 'lif2' (LIF) is unsupported: {reason}"
     )
 
 

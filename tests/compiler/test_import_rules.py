@@ -204,6 +204,19 @@ def test_flattening_before_the_step_that_it_does_not_concern():
     assert np.array_equal(evaluate(imported.network, frames)["step"], right)
 
 
+def test_values_of_a_map_that_are_normalised_one_by_one():
+    rng = np.random.default_rng(8)
+    layers = (
+        Conv("conv", ("input",), rng.normal(size=(2, 3, 1, 1))),
+        Flat("flat", ("conv",)),
+        BatchNorm("bn", ("flat",), np.ones(8), rng.normal(size=8), np.zeros(8), np.full(8, 4.0), 0.0),
+        Linear("fc", ("bn",), rng.integers(-3, 4, (3, 8)) / 4),
+    )
+    imported = brought(*layers, shape=(3, 2, 2), allow=frozenset({"conv"}))
+    assert reason(imported, "conv")[0] == "approximate"
+    assert {reason(imported, name)[0] for name in ("flat", "bn", "fc")} == {"exact"}
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_floats_follow_the_fractions(seed):
     model, assumptions, frames = random_model(seed)

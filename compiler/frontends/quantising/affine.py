@@ -11,6 +11,7 @@ import numpy as np
 from compiler.frontends.model import BatchNorm, Flat, FloatLayer, Scale
 from compiler.frontends.quantising.levels import Affine, Norm
 from compiler.frontends.quantising.sums import numbers
+from compiler.layers import Shape
 from isa_spec.errors import NetworkError
 
 IRRATIONAL = (
@@ -60,8 +61,9 @@ def rational(norm: Norm) -> tuple[Affine, bool]:
     return Affine(tuple(factors), tuple(shifts)), exact
 
 
-def factor_behind(way: Sequence[FloatLayer], channels: int) -> tuple[Fraction, ...] | None:
-    """What sums are multiplied by in the scales and normalisations that follow at once; None if none do."""
+def factor_behind(way: Sequence[FloatLayer], shape: Shape) -> tuple[Fraction, ...] | None:
+    """What sums of a map are multiplied by in the scales and normalisations that follow at once; None if none do."""
+    channels, rows, cols = shape
     total: tuple[Fraction, ...] | None = None
     for layer in way:
         match layer:
@@ -69,7 +71,7 @@ def factor_behind(way: Sequence[FloatLayer], channels: int) -> tuple[Fraction, .
                 factor = scale_of(layer, channels).factor
             case BatchNorm():
                 factor = rational(norm_of(layer, channels))[0].factor
-            case Flat() if total is None:
+            case Flat() if rows * cols == 1:
                 continue
             case _:
                 break

@@ -207,12 +207,12 @@ class _Quantiser:
         bits = self._assumptions.weight_bits
         match layer:
             case Conv() | Linear():
-                way = "power"
-                if self._readers.decides(layer.name, shape_of(layer, sources[0])):
+                way, shape = "power", shape_of(layer, sources[0])
+                if self._readers.decides(layer.name, shape):
                     way = "unit"
                 elif self._readers.answers(layer.name):
                     way = "shared"
-                behind = factor_behind(self._readers.way(layer.name), len(layer.weight)) if way != "unit" else None
+                behind = factor_behind(self._readers.way(layer.name), shape) if way != "unit" else None
                 sums = weighted(layer, sources[0], bits, way, behind)
                 self._rounded(layer, sums, "weights")
             case Pool():
