@@ -12,8 +12,8 @@ from isa_spec.files import read_bytes
 
 DEEPEST = 32
 """Groups in groups: beyond lie groups that contain themselves."""
-MOST_BYTES = 2**31
-"""Of one array: a few bytes of a file may ask for any amount of memory."""
+MOST_PACKED = 2**11
+"""Bytes that a byte of a file may stand for: compression reaches half of it, and a damaged header asks for anything."""
 
 
 def read_hdf5(path: str | Path) -> dict[str, Any]:
@@ -40,17 +40,17 @@ def read_hdf5(path: str | Path) -> dict[str, Any]:
         import h5py
     except ImportError:
         raise NeuroprocError(f"{path}: needs h5py; pip install 'neuroproc[nir]'") from None
-    read_bytes(path)  # says in plain words why a file cannot be read
+    size = len(read_bytes(path))  # says in plain words why a file cannot be read
     try:
         with h5py.File(path, "r", locking=False) as file:
-            return _group(file, f"{path}", DEEPEST, h5py)
+            return _group(file, f"{path}", DEEPEST, size, h5py)
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
         # What h5py raises depends on which bytes are wrong; its first line says where it stopped.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FormatError(f"{path}: not an HDF5 file, or a damaged one ({reason})") from None
 
 
-def _group(group: Any, where: str, depth: int, h5py: Any) -> dict[str, Any]:
+def _group(group: Any, where: str, depth: int, size: int, h5py: Any) -> dict[str, Any]:
     if not depth:
         raise FormatError(f"{where}: groups more than {DEEPEST} deep")
     content: dict[str, Any] = {}
@@ -60,19 +60,20 @@ def _group(group: Any, where: str, depth: int, h5py: Any) -> dict[str, Any]:
             raise FormatError(f"{place}: a link to elsewhere, allowed: groups and datasets of this file")
         item = group[key]
         if isinstance(item, h5py.Group):
-            content[key] = _group(item, where, depth - 1, h5py)
+            content[key] = _group(item, where, depth - 1, size, h5py)
         elif not isinstance(item, h5py.Dataset):
             raise FormatError(f"{place}: a named type, allowed: groups and datasets")
         elif item.shape is not None:
-            content[key] = _dataset(item, place)
+            content[key] = _dataset(item, place, size)
     return content
 
 
-def _dataset(dataset: Any, place: str) -> Any:
-    if dataset.size * dataset.dtype.itemsize > MOST_BYTES:
-        raise FormatError(
-            f"{place}: an array of {dataset.size * dataset.dtype.itemsize} bytes, allowed: at most {MOST_BYTES}"
-        )
+def _dataset(dataset: Any, place: str, size: int) -> Any:
+    wanted = dataset.size * dataset.dtype.itemsize
+    # Texts of any length are not packed: each takes more than its bytes.
+    most = size if dataset.dtype.kind == "O" else size * MOST_PACKED
+    if wanted > most:
+        raise FormatError(f"{place}: an array of {wanted} bytes in a file of {size}, allowed: at most {most}")
     array = np.asarray(dataset[()])
     if array.dtype.kind in "biuf":
         return array
