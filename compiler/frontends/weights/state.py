@@ -81,7 +81,7 @@ def per_channel(state: State, entry: Entry, read: Map, arrays: list[np.ndarray])
 def kernel_of(state: State, entry: Entry, key: str, ndim: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Weights as the layout has them, signs where a quantiser makes signs of them, and their scale."""
     kernel = state.dump.needed(entry, key, ndim)
-    name = plain_name(entry.options.get("depthwise_quantizer" if "depthwise" in key else "kernel_quantizer"))
+    name = plain_name(entry.options.get("depthwise_quantizer") or entry.options.get("kernel_quantizer"))
     if name not in PLAIN:
         if STEPS.get(name) != SIGN:
             raise state.dump.wrong(

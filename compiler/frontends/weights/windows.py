@@ -19,7 +19,8 @@ def conv(state: State, entry: Entry, read: list[Map]) -> Map:
     dump, source = state.dump, read[0]
     depthwise = entry.kind.endswith("DepthwiseConv2D")
     n_axes = 1 if entry.kind.endswith("1D") else 2
-    kernel, scale = kernel_of(state, entry, "depthwise_kernel" if depthwise else "kernel", n_axes + 2)
+    older = f"{entry.name}.depthwise_kernel" in dump.arrays  # Keras 3 calls it kernel, as everywhere
+    kernel, scale = kernel_of(state, entry, "depthwise_kernel" if older else "kernel", n_axes + 2)
     if source.order is not None or source.n_axes != n_axes:
         raise dump.wrong(entry, f"reads '{source.layer}', which is no map over {n_axes} axis(es)")
     if dump.last and depthwise:
