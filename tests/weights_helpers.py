@@ -169,8 +169,16 @@ def dense(d, x, outputs):
     return biased(d, name, x @ kernel)
 
 
-def random_dump(rng, path, n_frames=4):
+def random_dump(rng, path):
     """Write a random dump; gives frames [N, C, H, W] and what Keras answers for them [N, outputs]."""
+    while True:
+        try:
+            return _random_dump(rng, path)
+        except ValueError:  # a window came out larger than its map: another one
+            continue
+
+
+def _random_dump(rng, path, n_frames=4):
     d = Dumper(rng, ["channels-last", "channels-last", "channels-first"][rng.integers(3)])
     n_axes = int(rng.choice([0, 1, 2, 2, 2]))
     shape = {0: (int(rng.integers(3, 9)),), 1: (int(rng.integers(4, 9)), int(rng.integers(1, 4)))}.get(n_axes)
@@ -206,7 +214,8 @@ def random_dump(rng, path, n_frames=4):
             d.add("Flatten")
             x = d.vector(x)
         if rng.random() < 0.2:
-            x = activated(d, normalised(d, x))
+            x = STEPS["ste_sign"](normalised(d, x))
+            d.add("Activation", activation="ste_sign")
     if rng.random() < 0.5:
         x = activated(d, dense(d, x, int(rng.integers(1, 9))))
         d.add("Dropout")

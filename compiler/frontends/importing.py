@@ -15,10 +15,12 @@ from compiler.frontends.model import FloatModel
 from compiler.frontends.nir.file import read_nir
 from compiler.frontends.onnx.file import evaluate_onnx, read_onnx
 from compiler.frontends.quantising.quantise import quantise
+from compiler.frontends.weights.file import read_dump
 from isa_spec.errors import FormatError
 
 READERS: Mapping[str, Callable[[Path, Assumptions], FloatModel]] = {
     ".nir": read_nir,
+    ".npz": lambda path, _: read_dump(path),
     ".onnx": lambda path, _: read_onnx(path),
 }
 """Suffixes of foreign files, and what reads them."""

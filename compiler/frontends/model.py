@@ -105,6 +105,7 @@ class Scale:
     name : str
     sources : (str,)
     factor, shift : float64[C], or float64[1] for all channels
+        Arrays of Fraction where no float is exact.
     """
 
     name: str

@@ -1,18 +1,24 @@
-"""ONNX files against the evaluator of the package onnx, layer by layer."""
+"""ONNX files against the evaluator of the package onnx: layer by layer, and decision by decision as integers."""
 
 from __future__ import annotations
+
+from fractions import Fraction
 
 import numpy as np
 import onnx
 import pytest
-from onnx_helpers import random_file, run_model
+from foreign_helpers import import_or_refuse
+from onnx_helpers import random_file
 
+from compiler.evaluate import evaluate
+from compiler.frontends.float_run import run_floats
+from compiler.frontends.imported import Assumptions
 from compiler.frontends.onnx.file import evaluate_onnx, read_onnx
 
 pytestmark = pytest.mark.oracle
 
 
-def check_file(seed, folder):
+def check_layers(seed, folder):
     """Read a random file; every layer is what the evaluator says."""
     rng = np.random.default_rng(seed)
     model, frame, _ = random_file(rng)
@@ -21,7 +27,7 @@ def check_file(seed, folder):
     read = read_onnx(path)
     assert read.input_shape == frame
     frames = rng.integers(0, 16, (4, *frame)) / 16
-    mine = run_model(read, frames)
+    mine = run_floats(read, frames, Assumptions())
     theirs = evaluate_onnx(path, frames, [*read.tensors.values(), model.graph.output[0].name])
     last = read.layers[-1].name
     assert last in read.tensors
@@ -31,15 +37,41 @@ def check_file(seed, folder):
         answer = theirs[model.graph.output[0].name]
         classes = answer.argmax(1) if answer.ndim > 1 else answer
         assert np.array_equal(mine[last].reshape(4, -1).argmax(1), classes)
-    return read
+
+
+def check_decisions(seed, folder):
+    """Import a random file that can be; all its steps, and the class, are what the evaluator says."""
+    path = folder / "random.onnx"
+    assumptions = Assumptions(encoding={"kind": "bitplanes", "bits": 4}, input_scale=Fraction(1, 16))
+    imported = None
+    while imported is None:  # of one file in ten, borders are neither of two values
+        rng = np.random.default_rng(seed)
+        model, frame, _ = random_file(rng)
+        onnx.save(model, path)
+        imported, seed = import_or_refuse(path, assumptions), seed + 10_000
+    frames = rng.integers(0, 16, (4, *frame))
+    values = evaluate(imported.network, frames)
+    read = imported.model
+    theirs = evaluate_onnx(path, frames / 16, list(read.tensors.values()))
+    for name, meaning in imported.meanings.items():
+        if name in read.tensors:
+            slope, offset = (np.array(part, float).reshape(1, -1, 1, 1) for part in (meaning.slope, meaning.offset))
+            mine = values[meaning.layer] * slope + offset
+            np.testing.assert_allclose(mine.ravel(), theirs[read.tensors[name]].ravel(), rtol=0, atol=1e-6)
+    last = read.layers[-1]
+    if last.kind == "linear":
+        answer = values[imported.network.layers[-1].name].reshape(4, -1)
+        assert np.array_equal(answer.argmax(1), theirs[read.tensors[last.name]].reshape(4, -1).argmax(1))
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_random_files(seed, tmp_path):
-    check_file(seed, tmp_path)
+    check_layers(seed, tmp_path)
+    check_decisions(seed, tmp_path)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(200, 1000))
 def test_more_random_files(seed, tmp_path):
-    check_file(seed, tmp_path)
+    check_layers(seed, tmp_path)
+    check_decisions(seed, tmp_path)

@@ -39,7 +39,7 @@ def read_onnx(path: str | Path) -> FloatModel:
     NeuroprocError
         If the package onnx is missing.
     """
-    return read_graph(_graph(path, _load(path)))[0]
+    return read_graph(_plain(path, _load(path)))[0]
 
 
 def evaluate_onnx(path: str | Path, frames: np.ndarray, tensors: Sequence[str]) -> dict[str, np.ndarray]:
@@ -61,7 +61,7 @@ def evaluate_onnx(path: str | Path, frames: np.ndarray, tensors: Sequence[str]) 
     from onnx.reference import ReferenceEvaluator
 
     model, name = _load(path), Path(path).name
-    graph = _graph(path, model)
+    graph = _plain(path, model)
     index = read_graph(graph)[1]
     fed = frames.reshape(len(frames), -1)[:, index.ravel()].reshape(len(frames), *index.shape).astype(graph.dtype)
     size = graph.batch or max(1, len(frames))
@@ -111,6 +111,14 @@ def _line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def _plain(path: str | Path, model: Any) -> Graph:
+    """As `_graph`; what the package cannot tell in plain words is damaged."""
+    try:
+        return _graph(path, model)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path}: a damaged ONNX file: {_line(error)}") from None
+
+
 def _graph(path: str | Path, model: Any) -> Graph:
     """The graph in plain words."""
     from onnx import helper, numpy_helper
@@ -122,7 +130,10 @@ def _graph(path: str | Path, model: Any) -> Graph:
         raise FormatError(f"{name}: operators of version {opset}, allowed: {OLDEST} and above; export it again")
     if graph.sparse_initializer:
         raise FormatError(f"{name}: sparse initialisers, allowed: dense ones")
-    constants = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
+    constants = {
+        entry.name: _trusted(f"{name}: initialiser '{entry.name}'", numpy_helper.to_array, entry)
+        for entry in graph.initializer
+    }
     inputs = [entry for entry in graph.input if entry.name not in constants]
     outputs = [entry.name for entry in graph.output]
     for what, names in (("inputs", [entry.name for entry in inputs]), ("outputs", outputs)):
@@ -157,6 +168,9 @@ def _graph(path: str | Path, model: Any) -> Graph:
 
 def _node(node: Any, place: int, seen: set[str]) -> Node:
     """A node in plain words, under a name that no other has."""
+    names = (node.name, node.op_type, node.domain, *node.input, *node.output)
+    if any(isinstance(text, bytes) for text in names):
+        raise ValueError(f"node {place} has a name that is no text")
     wanted = _module(node) or node.name or f"{node.op_type}_{place}"
     name, often = wanted, 1
     while name in seen:
@@ -218,11 +232,11 @@ def _folder(model: Any, name: str, opset: int) -> Any:
 
 
 def _trusted(where: str, call: Callable[..., Any], *given: Any, **options: Any) -> Any:
-    """What the package's evaluator answers; it raises whatever numpy raises, and it is the file that is wrong."""
+    """What the package answers; it raises whatever numpy raises, and it is the file that is wrong."""
     try:
         return call(*given, **options)
     except Exception as error:
-        raise FormatError(f"{where}: onnx's evaluator cannot run it: {_line(error)}") from error
+        raise FormatError(f"{where}: onnx cannot run or read it: {_line(error)}") from error
 
 
 @cache

@@ -28,7 +28,7 @@ def arranged(reading: Reading, node: Node, arrange: Arrange) -> Value:
         assert not isinstance(value, Lost)
         n_frames, size = reading.graph.batch or 1, value.index.size
         moved = arrange(value.index + np.arange(n_frames).reshape(-1, *[1] * value.index.ndim) * size)
-    except (ValueError, IndexError) as error:  # numpy's own words say which shapes
+    except (ValueError, IndexError, OverflowError) as error:  # numpy's own words say which shapes
         raise reading.wrong(node, str(error)) from None
     if moved.ndim < 2 or len(moved) != n_frames:
         return reading.no_words(node, MIXES)

@@ -77,7 +77,8 @@ def _rounded(reading: Reading, node: Node, value: Clipped) -> Value:
     function = UNARY[node.op]
     low, high = function(np.array([value.low, value.high])).tolist()
     if high - low != 1:
-        return reading.no_words(node, "answers with more than two numbers, and a unit here with 0 or 1", value)
+        reason = "answers with more than two numbers, and a unit here with 0 or 1"
+        return reading.unsupported(node, (value.source,), reason, value)
     level = {"Round": low + 0.5, "Floor": high, "Ceil": low}[node.op]
     values = np.array([low, float(function(np.array(level))), high])
     return Stair(value.index, value.shape, value.source, np.array([level]), values, node.op)
@@ -192,6 +193,8 @@ def _with_constant(reading: Reading, node: Node, tensor: str, constant: np.ndarr
     """A function of a map and a constant."""
     value, op = reading.values[tensor], node.op
     numbers = constant.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise reading.wrong(node, "a constant that is not finite")
     if isinstance(value, Stair) and numbers.size == 1:
         number = numbers.ravel()[0]
         with np.errstate(divide="ignore", invalid="ignore"):

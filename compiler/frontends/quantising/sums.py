@@ -100,7 +100,7 @@ def numbers(values: np.ndarray | Sequence[float], count: int, where: str) -> tup
     array = np.asarray(values).ravel()
     if len(array) not in (1, count):
         raise NetworkError(f"{where}: {len(array)} numbers for {count} channels, allowed: 1 or {count}")
-    if not np.isfinite(array).all():
+    if array.dtype != object and not np.isfinite(array).all():
         raise NetworkError(f"{where}: holds numbers that are not finite")
     found = tuple(Fraction(number) for number in array.tolist())
     return found * count if len(found) == 1 else found

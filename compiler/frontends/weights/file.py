@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from compiler.frontends.model import FloatModel
 from compiler.frontends.weights.dump import LAYOUTS, Dump, Entry
 from compiler.frontends.weights.layers import OPTIONS, read_layers
 from compiler.network import INPUT
+from isa_spec.arrays import decode_npz
 from isa_spec.errors import FormatError
 
 FORMAT = "layer-weights"
@@ -36,14 +36,10 @@ def read_dump(path: str | Path) -> FloatModel:
     """
     name = Path(path).name
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise FormatError(f"{path}: no .npz file of plain arrays, or a damaged one: {error}") from None
-    except AttributeError:  # a single array, as np.save writes it
-        raise FormatError(f"{path}: holds one array, allowed: an .npz with '{HEADER}' and arrays by layer") from None
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise FormatError(f"{path}: {error.strerror}") from None
+    arrays = decode_npz(data, name)
     dump = _dump(name, _header(name, arrays), arrays)
     model = read_layers(dump)
     extra = sorted(set(arrays) - dump.taken - {HEADER})
