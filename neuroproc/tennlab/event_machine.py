@@ -9,7 +9,7 @@ import numpy as np
 
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
-from neuroproc.probe import SpikeProbe
+from neuroproc.probe import SPIKE_CAPACITY, SpikeProbe
 from neuroproc.processor import Processor
 from neuroproc.state import ProcessorState
 from neuroproc.tennlab.plain import PlainMachine
@@ -27,8 +27,6 @@ class EventMachine:
 
     Attributes
     ----------
-    fires : list of list of int
-        Cycles in which each neuron fired since `forget`.
     accumulated : int
         Charges that reached neurons since `forget`.
     """
@@ -41,9 +39,11 @@ class EventMachine:
         self._arriving = Counter(arriving)
         self._given: list[tuple[int, int, int]] = []
         self._lag = int("delayed-fire" in image.spec.extensions)
+        self._fan_out = np.diff(image.row_start)
         # How many synapses of each source have each delay.
-        pairs = np.stack([image.source().astype(np.int64), image.delay.astype(np.int64)])
-        (source, self._delay), self._uses = np.unique(pairs, axis=1, return_counts=True)
+        stride = image.max_delay + 1
+        pairs, self._uses = np.unique(image.source().astype(np.int64) * stride + image.delay, return_counts=True)
+        source, self._delay = np.divmod(pairs, stride)
         self._row = np.searchsorted(source, np.arange(image.n_neurons + 1))
         self.forget()
 
@@ -51,6 +51,15 @@ class EventMachine:
     def cycle(self) -> int:
         """Number of the next cycle."""
         return self._processor.cycle
+
+    @property
+    def fires(self) -> list[list[int]]:
+        """Cycles in which each neuron fired since `forget`; made when it is asked for."""
+        for cycle, neuron in self._spikes:
+            for when, which in zip(cycle.tolist(), neuron.tolist(), strict=True):
+                self._fires[which].append(when)
+        self._spikes.clear()
+        return self._fires
 
     def reset(self) -> None:
         """Clear potentials and everything under way; the clock goes back to 0."""
@@ -62,7 +71,8 @@ class EventMachine:
 
     def forget(self) -> None:
         """Start a new record of spikes and arrivals."""
-        self.fires: list[list[int]] = [[] for _ in range(self._image.n_neurons)]
+        self._fires: list[list[int]] = [[] for _ in range(self._image.n_neurons)]
+        self._spikes: list[tuple[np.ndarray, np.ndarray]] = []
         self.accumulated = 0
 
     def inject(self, cycle: int, port: int, charge: int) -> None:
@@ -73,24 +83,30 @@ class EventMachine:
     def run(self, end: int) -> None:
         """Run to the start of cycle `end`."""
         self._pass_on()
-        self._processor.run(end - self.cycle)
-        cycle, neuron = self._probe.events()
-        self._probe.clear()
-        for when, which in zip(cycle.tolist(), neuron.tolist(), strict=True):
-            self.fires[which].append(when)
-        self._count_arrivals(cycle - self._lag, neuron)
+        # So much at once as the probe holds in any case.
+        piece = max(SPIKE_CAPACITY // max(self._image.n_neurons, 1), 1)
+        while self.cycle < end:
+            self._processor.run(min(piece, end - self.cycle))
+            cycle, neuron = self._probe.events()
+            self._probe.clear()
+            self._spikes.append((cycle, neuron))
+            self._count_arrivals(cycle - self._lag, neuron)
         for when in [when for when in self._arriving if when < end]:
             self.accumulated += self._arriving.pop(when)
 
     def _count_arrivals(self, sent: np.ndarray, neuron: np.ndarray) -> None:
         # What was sent before this machine took over has been counted.
-        sent, neuron = sent[sent >= self._since], neuron[sent >= self._since]
+        late = sent[sent >= self._since], neuron[sent >= self._since]
+        arrived = late[0] + self._image.max_delay < self.cycle
+        self.accumulated += int(self._fan_out[late[1][arrived]].sum())
+        sent, neuron = late[0][~arrived], late[1][~arrived]
+        # Of spikes that may be under way, the rows one after the other.
         first, many = self._row[neuron], np.diff(self._row)[neuron]
-        # The rows of all spikes one after the other.
         place = np.repeat(first - np.cumsum(many) + many, many) + np.arange(many.sum())
-        when, turn = np.unique(np.repeat(sent, many) + self._delay[place], return_inverse=True)
-        counts = np.bincount(turn, self._uses[place], len(when)).astype(np.int64)
-        self._arriving.update(dict(zip(when.tolist(), counts.tolist(), strict=True)))
+        begin = int(sent.min(initial=self.cycle))
+        counts = np.bincount(np.repeat(sent - begin, many) + self._delay[place], self._uses[place])
+        for ahead in np.flatnonzero(counts).tolist():
+            self._arriving[begin + ahead] += int(counts[ahead])
 
     def _pass_on(self) -> None:
         if self._given:
@@ -115,12 +131,12 @@ class EventMachine:
         )
         machine = EventMachine(image, fine, self._arriving)
         machine._since = self._since
-        machine.fires, machine.accumulated = self.fires, self.accumulated
+        machine._fires, machine.accumulated = self.fires, self.accumulated
         return machine
 
 
 def taken_over(plain: PlainMachine) -> EventMachine:
     """The event engine, with all that a plain machine knows."""
     machine = EventMachine(plain.image, plain.state(), plain.arriving())
-    machine.fires, machine.accumulated = plain.fires, plain.accumulated
+    machine._fires, machine.accumulated = plain.fires, plain.accumulated
     return machine

@@ -10,7 +10,7 @@ from isa_spec.image import ProcessorImage
 from neuroproc.tennlab.event_machine import EventMachine, taken_over
 from neuroproc.tennlab.plain import PlainMachine
 
-PATIENCE = 10_000_000
+PATIENCE = 2_000_000
 """Charges that plain Python delivers before it hands over."""
 
 

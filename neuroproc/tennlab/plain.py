@@ -131,13 +131,15 @@ class PlainMachine:
         """Everything needed to resume here on any engine."""
         nothing = np.zeros(len(self._threshold), np.int64)
         touch = tracks_touch(self.image)
-        sums = {(cycle - self.cycle, n): 0 for cycle, arrivals in self._in_flight.items() for n, _ in arrivals}
-        for cycle, arrivals in self._in_flight.items():
-            for n, charge in arrivals:
-                sums[cycle - self.cycle, n] += charge
-        rows = sorted((ahead, n, charge) for (ahead, n), charge in sums.items() if charge or touch)
-        table = np.array(rows, np.int64).reshape(-1, 3)
-        pending = PendingCharge(table[:, 0], table[:, 1].astype(np.int32), table[:, 2], np.zeros(len(table), np.uint8))
+        entries = []
+        for cycle, arrivals in sorted(self._in_flight.items()):
+            to, charge = np.array(arrivals, np.int64).T
+            sums = np.zeros(len(nothing), np.int64)
+            np.add.at(sums, to, charge)
+            reached = np.unique(to) if touch else np.flatnonzero(sums)
+            entries.append(np.stack([np.full(len(reached), cycle - self.cycle), reached, sums[reached]]))
+        ahead, to, charge = np.concatenate([np.zeros((3, 0), np.int64), *entries], axis=1)
+        pending = PendingCharge(ahead, to.astype(np.int32), charge, np.zeros(len(to), np.uint8))
         return ProcessorState(
             image=graph_digest(self.image),
             cycle=self.cycle,
