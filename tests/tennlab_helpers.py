@@ -60,7 +60,6 @@ def random_params(rng, **fixed):
 
 def random_network(rng, n_nodes=None, n_edges=None, **fixed):
     """Entry of a file: random ids, names, thresholds, edges, inputs and outputs, in random order."""
-    fixed = {"leak_mode": str(rng.choice(["none", "all"])), "fire_like_ravens": False} | fixed
     params = random_params(rng, **fixed)
     step = 1.0 if params["discrete"] else 0.125
     n_nodes = int(rng.integers(1, 9)) if n_nodes is None else n_nodes

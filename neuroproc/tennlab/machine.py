@@ -1,7 +1,12 @@
 """The processor of a session: plain Python at first, and the event engine once there is enough work for it.
 
-Compiled kernels are far faster, but have to be loaded, and for the first time compiled. A session starts without them,
-and changes over, in the middle of a run if need be, when plain Python has taken about as long as that would.
+A session starts without compiled kernels, and changes over, in the middle of a run if need be, when plain Python has
+taken about as long as loading them would. With 5,000 nodes and 100,000 edges, on one core of a shared Intel Xeon:
+
+    plain Python, a charge                                 1.1 microseconds
+    the event engine, a charge                             0.014 microseconds
+    the change, kernels loaded                             2.5 seconds
+    the change, kernels compiled for the first time        11.5 seconds
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from isa_spec.image import ProcessorImage
 from neuroproc.tennlab.event_machine import EventMachine, taken_over
 from neuroproc.tennlab.plain import PlainMachine
 
-PATIENCE = 2_000_000
+PATIENCE = 3_000_000
 """Charges that plain Python delivers before it hands over."""
 
 

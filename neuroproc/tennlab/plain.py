@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from isa_spec.image import ProcessorImage, graph_digest
+from isa_spec.potentials import leaking
 from isa_spec.spikes import SpikeEvents
 from neuroproc.state import PendingCharge, ProcessorState, tracks_touch
 
@@ -39,7 +40,7 @@ class PlainMachine:
         self._neuron = [port.neuron for port in image.inputs]
         self._floor = image.spec.potential_floor or 0
         self._delayed = "delayed-fire" in image.spec.extensions
-        self._leaks = [image.spec.leak == "all"] * image.n_neurons
+        self._leaks: list[bool] = leaking(image).tolist()
         self._threshold: list[int] = image.threshold.tolist()
         # By source, then by delay, for a spike sends all of one delay at once.
         self._synapses: list[dict[int, list[Arrival]]] = [{} for _ in self._threshold]
@@ -130,6 +131,8 @@ class PlainMachine:
     def state(self) -> ProcessorState:
         """Everything needed to resume here on any engine."""
         nothing = np.zeros(len(self._threshold), np.int64)
+        due = nothing != 0
+        due[self._due] = True
         touch = tracks_touch(self.image)
         entries = []
         for cycle, arrivals in sorted(self._in_flight.items()):
@@ -146,6 +149,7 @@ class PlainMachine:
             potential=np.array(self._potential, np.int64),
             slope=nothing,
             spent=nothing != 0,
+            due=due,
             pending=pending,
             inputs=self._waiting(touch),
         )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
+from isa_spec.potentials import leaking
 from neuroproc.tennlab.image import network_to_image, weights_of
 from neuroproc.tennlab.machine import Machine
 from neuroproc.tennlab.network import Network
@@ -101,7 +102,7 @@ def loaded(network: Network, params: RispParameters, where: str) -> Loaded:
         neurons=neurons,
         inputs={node: port for port, node in enumerate(network.inputs)},
         outputs={node: neurons[node] for node in network.outputs},
-        forgets=(image.spec.leak == "all",) * image.n_neurons,
+        forgets=tuple(leaking(image).tolist()),
     )
 
 

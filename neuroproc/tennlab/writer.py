@@ -90,7 +90,7 @@ def _of_nodes(image: ProcessorImage, params: RispParameters, unit: Fraction) -> 
     above = 0 if params.threshold_inclusive else 1
     columns = {"Threshold": [float((value - above) * unit) for value in image.threshold.tolist()]}
     if params.leak_mode == "configurable":
-        columns["Leak"] = image.leaks.astype(float).tolist()  # type: ignore[attr-defined]
+        columns["Leak"] = image.leaks.astype(float).tolist()
     return columns
 
 

@@ -60,7 +60,7 @@ def compare(seeds):
         rng = np.random.default_rng(seed)
         commands, expected = session(
             rng,
-            random_network(rng, leak_mode=str(rng.choice(["none", "all"])), fire_like_ravens=False),
+            random_network(rng),
             int(rng.integers(1, 8)),
         )
         assert [parsed(line) for line in answers(commands).splitlines()] == expected, f"seed {seed}"
