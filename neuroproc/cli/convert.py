@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
 from isa_spec.errors import FormatError
-from neuroproc.cli.conversions import Job
+from neuroproc.cli.conversions.job import Job
 from neuroproc.cli.imports import configure_import
 from neuroproc.cli.kinds import IMAGE, KINDS, NETWORK
 from neuroproc.cli.routes import ROUTES, Route

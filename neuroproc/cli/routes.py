@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from neuroproc.cli import conversions
-from neuroproc.cli.conversions import Job
-from neuroproc.cli.kinds import DUMP, FRAMES, IMAGE, NETWORK, NIR, ONNX, SPIKES
+from neuroproc.cli.conversions import frames, images, networks, profiles, spikes
+from neuroproc.cli.conversions.job import Job
+from neuroproc.cli.kinds import DUMP, FRAMES, IMAGE, NETWORK, NIR, ONNX, PARAMETERS, PROFILE, SPIKES, TENNLAB
 
 
 @dataclass(frozen=True)
@@ -42,33 +42,54 @@ class Route:
 
 
 NETWORKS = (NETWORK, NIR, ONNX, DUMP)
-IMAGES = (IMAGE,)
+IMAGES = (IMAGE, TENNLAB)
 _ROUNDED = "of foreign networks what is rounded, layer by layer"
 _VIEW = "a view is not read back: how frames go in and come out is not in it"
 
 ROUTES = (
-    Route(NETWORKS, ".json", "layered network", conversions.network_to_json, may_lose=_ROUNDED, options=("import",)),
+    Route(NETWORKS, ".json", "layered network", networks.network_to_json, may_lose=_ROUNDED, options=("import",)),
     Route(
         NETWORKS,
         ".dot",
         "drawing of layers",
-        conversions.network_to_dot,
+        networks.network_to_dot,
         "a drawing has no weights",
         options=("import",),
     ),
-    Route(IMAGES, ".npi", "processor image", conversions.image_to_image),
-    Route(IMAGES, ".graphml", "graph of neurons", conversions.image_to_graphml, _VIEW),
-    Route(IMAGES, ".dot", "drawing of neurons", conversions.image_to_dot, _VIEW),
-    Route((SPIKES,), ".csv", "spikes", conversions.spikes_to_spikes, options=("image",)),
-    Route((SPIKES,), ".npz", "spikes", conversions.spikes_to_spikes, options=("image",)),
+    Route(IMAGES, ".npi", "processor image", images.image_to_image),
+    Route(
+        IMAGES,
+        ".json",
+        "TENNLab network",
+        images.image_to_tennlab,
+        may_lose="layers, roles, encoding, decoding",
+    ),
+    Route(IMAGES, ".graphml", "graph of neurons", images.image_to_graphml, _VIEW),
+    Route(IMAGES, ".dot", "drawing of neurons", images.image_to_dot, _VIEW),
+    Route((SPIKES,), ".csv", "spikes", spikes.spikes_to_spikes, options=("image",)),
+    Route((SPIKES,), ".npz", "spikes", spikes.spikes_to_spikes, options=("image",)),
     Route(
         (SPIKES,),
         ".txt",
         "spikes (raster)",
-        conversions.spikes_to_spikes,
+        spikes.spikes_to_spikes,
         may_lose="ports after the last with a spike, without --image",
         options=("image",),
     ),
-    Route((FRAMES,), ".npz", "frames", conversions.frames_to_npz),
-    Route((FRAMES,), ".npy", "frames", conversions.frames_to_npy, may_lose="labels"),
+    Route(
+        (PROFILE,),
+        ".json",
+        "TENNLab parameters",
+        profiles.profile_to_parameters,
+        may_lose="what RISP has no parameter for",
+    ),
+    Route(
+        (PARAMETERS,),
+        ".toml",
+        "profile",
+        profiles.parameters_to_profile,
+        may_lose="what belongs to the host, as a table of weights",
+    ),
+    Route((FRAMES,), ".npz", "frames", frames.frames_to_npz),
+    Route((FRAMES,), ".npy", "frames", frames.frames_to_npy, may_lose="labels"),
 )

@@ -1,6 +1,5 @@
 """`neuroproc convert`: every way of the table, what it loses, and what is refused."""
 
-import io
 import json
 import shutil
 
@@ -8,6 +7,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from cli_helpers import axis_entry, call, refused, write_json
+from convert_helpers import Standard, lost, silent
 
 import neuroproc
 from compiler.dot import image_dot, network_dot
@@ -16,28 +16,6 @@ from neuroproc.cli import convert
 from neuroproc.cli.kinds import KINDS
 from neuroproc.cli.routes import ROUTES
 from neuroproc.formats.frames import read_examples
-
-
-def silent(result):
-    """A conversion that lost nothing."""
-    assert (result.status, result.out, result.err) == (0, "", "")
-
-
-def lost(result, *words):
-    """What a conversion says it lost, if it worked."""
-    assert (result.status, result.out) == (0, ""), result
-    lines = result.err.splitlines()
-    assert len(lines) == len(words), lines
-    for line, word in zip(lines, words, strict=True):
-        assert line.startswith("neuroproc: ")
-        assert word in line
-
-
-class Standard:
-    """Standard input that holds bytes."""
-
-    def __init__(self, data):
-        self.buffer = io.BytesIO(data)
 
 
 @pytest.mark.parametrize("entry", [None, axis_entry(2)], ids=["two axes", "one axis"])
