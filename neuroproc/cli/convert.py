@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 from isa_spec.errors import FormatError
 from neuroproc.cli.conversions.job import Job
+from neuroproc.cli.events import configure_events
 from neuroproc.cli.imports import configure_import
 from neuroproc.cli.kinds import IMAGE, KINDS, NETWORK
 from neuroproc.cli.routes import ROUTES, Route
@@ -29,7 +30,12 @@ def _names(declare: Callable[[argparse.ArgumentParser], None]) -> frozenset[str]
     return frozenset(vars(parser.parse_args([])))
 
 
-OPTIONS: Mapping[str, frozenset[str]] = {"image": frozenset({"image"}), "import": _names(configure_import)}
+OPTIONS: Mapping[str, frozenset[str]] = {
+    "image": frozenset({"image"}),
+    "frames": frozenset({"frames"}),
+    "import": _names(configure_import),
+    "events": _names(configure_events),
+}
 """Options that not every way has, by the word that routes use."""
 
 
@@ -41,6 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", metavar="IMAGE", help="image that spikes are for: names of ports, how many there are"
     )
+    parser.add_argument("--frames", action="store_true", help="of events in .npz: frames and labels, not spikes")
+    configure_events(parser)
     configure_import(parser)
     parser.add_argument("--list", action=_List, nargs=0, help="print what can become what, and leave")
 

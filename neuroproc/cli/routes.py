@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from neuroproc.cli.conversions import frames, images, networks, profiles, spikes
+from neuroproc.cli.conversions import events, frames, images, networks, profiles, spikes
 from neuroproc.cli.conversions.job import Job
-from neuroproc.cli.kinds import DUMP, FRAMES, IMAGE, NETWORK, NIR, ONNX, PARAMETERS, PROFILE, SPIKES, TENNLAB
+from neuroproc.cli.kinds import DUMP, EVENTS, FRAMES, IMAGE, NETWORK, NIR, ONNX, PARAMETERS, PROFILE, SPIKES, TENNLAB
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Route:
 
 NETWORKS = (NETWORK, NIR, ONNX, DUMP)
 IMAGES = (IMAGE, TENNLAB)
+_TIMES = "when in its bin an event was"
 _ROUNDED = "of foreign networks what is rounded, layer by layer"
 _VIEW = "a view is not read back: how frames go in and come out is not in it"
 
@@ -76,6 +77,18 @@ ROUTES = (
         may_lose="ports after the last with a spike, without --image",
         options=("image",),
     ),
+    Route((EVENTS,), ".csv", "spikes", events.events_to_spikes, _TIMES, "labels", options=("image", "events")),
+    Route(
+        (EVENTS,),
+        ".npz",
+        "spikes, or frames with --frames",
+        events.events_to_npz,
+        _TIMES,
+        "labels of spikes",
+        options=("image", "events", "frames"),
+    ),
+    Route((EVENTS,), ".txt", "spikes (raster)", events.events_to_spikes, _TIMES, "labels", options=("image", "events")),
+    Route((EVENTS,), ".npy", "frames", events.events_to_npy, _TIMES, "labels", options=("events", "frames")),
     Route(
         (PROFILE,),
         ".json",
