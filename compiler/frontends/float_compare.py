@@ -31,7 +31,10 @@ class FloatDivergence:
     ----------
     layer : str
         Of the model.
-    frame, step, channel, row, column : int
+    frame : int
+    step : int or None
+        None where units decide once.
+    channel, row, column : int
     value, level : float or None
         None where the layer holds nothing against a level.
     found : int
@@ -40,7 +43,7 @@ class FloatDivergence:
 
     layer: str
     frame: int
-    step: int
+    step: int | None
     channel: int
     row: int
     column: int
@@ -185,7 +188,7 @@ def _divergence(
     frame, *step, channel, row, column = place
     value = None if held is None else float(held[place])
     against = None if level is None else float(level[place])
-    where = (begin + frame, step[0] if step else 0, channel, row, column)
+    where = (begin + frame, step[0] if step else None, channel, row, column)
     return FloatDivergence(layer.name, *where, value, against, int(found[place]))
 
 

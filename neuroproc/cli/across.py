@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from compiler.cost import cost_of
 from compiler.dead import remove_dead
-from compiler.emit import compile_network
+from compiler.emit import emit
 from compiler.evaluate import evaluate
 from compiler.frontends.float_compare import FloatComparison, FloatDivergence, compare_floats
 from compiler.frontends.imported import Assumptions, Imported
 from compiler.frontends.importing import EVALUATORS, file_digest, float_values, import_network
 from compiler.frontends.quantising.records import parse_assumptions
 from compiler.network import LayeredNetwork
+from compiler.plan import FoldPlan
+from compiler.schedule import make_schedule
 from isa_spec.coding import check_frames
 from isa_spec.errors import EmulationError, NetworkError, ResourceError
 from isa_spec.frames import as_frames
@@ -26,6 +29,8 @@ from neuroproc.cli.show import table
 
 PAIRS = ("quantised, spatial", "spatial, folded", "quantised, folded")
 """What integers are held against, and what images are."""
+MOST_SYNAPSES = 20_000_000
+"""Largest unfolded network that is run for comparison."""
 
 
 @dataclass
@@ -159,7 +164,11 @@ def _spatial(network: LayeredNetwork, image: ProcessorImage, engine: str) -> tup
     if image.options["unroll"] == whole and not image.options["tiles"] and not image.options["channels"]:
         return None, "the image is itself not folded"
     try:
-        return Reader(compile_network(network, image.spec), engine), ""
+        schedule = make_schedule(network, image.spec, FoldPlan(network.input_shape[1:]))
+        cost = cost_of(schedule)
+        if cost.synapses > MOST_SYNAPSES:
+            return None, f"unfolded, the network takes {cost.synapses:,} synapses, allowed here: {MOST_SYNAPSES:,}"
+        return Reader(emit(schedule, cost), engine), ""
     except ResourceError as error:
         return None, f"unfolded, the network does not fit the processor: {error}"
 
@@ -243,7 +252,8 @@ def _float_lines(result: Across) -> list[str]:
 
 def _place(found: FloatDivergence) -> str:
     held = "" if found.value is None else f"float {found.value:.9g} against {found.level:.9g}, "
+    step = "" if found.step is None else f"step {found.step}, "
     return (
-        f"layer '{found.layer}', frame {found.frame}, step {found.step}, channel {found.channel}, row {found.row}, "
-        f"column {found.column}: {held}integers say {found.found}"
+        f"layer '{found.layer}', frame {found.frame}, {step}channel {found.channel}, row {found.row}, column "
+        f"{found.column}: {held}integers say {found.found}"
     )
