@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from compiler.dead import find_dead, remove_dead
     from compiler.emit import compile_network
     from compiler.evaluate import evaluate
+    from compiler.frontends.imported import Assumptions
+    from compiler.frontends.importing import import_network
+    from compiler.frontends.nir.writer import write_nir
     from compiler.learning.binary_conversion import BinaryConversion
     from compiler.learning.conversion import Conversion
     from compiler.learning.course import Course
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from neuroproc.tennlab.writer import write_tennlab
 
 _HOME = {
+    "Assumptions": "compiler.frontends.imported",
     "BinaryConversion": "compiler.learning.binary_conversion",
     "Conversion": "compiler.learning.conversion",
     "Cost": "compiler.cost",
@@ -84,6 +88,7 @@ _HOME = {
     "evaluate": "compiler.evaluate",
     "events_to_frames": "neuroproc.formats.binning",
     "find_dead": "compiler.dead",
+    "import_network": "compiler.frontends.importing",
     "legal_unrolls": "compiler.plan",
     "load_image": "neuroproc.formats.images",
     "load_network": "compiler.network_file",
@@ -106,11 +111,13 @@ _HOME = {
     "train_straight_through": "compiler.learning.train",
     "train_whetstone": "compiler.learning.train",
     "verify": "neuroproc.cli.verify",
+    "write_nir": "compiler.frontends.nir.writer",
     "write_spikes": "neuroproc.formats.spikes",
     "write_tennlab": "neuroproc.tennlab.writer",
 }
 
 __all__ = [
+    "Assumptions",
     "BinaryConversion",
     "Conversion",
     "Cost",
@@ -141,6 +148,7 @@ __all__ = [
     "evaluate",
     "events_to_frames",
     "find_dead",
+    "import_network",
     "legal_unrolls",
     "load_image",
     "load_network",
@@ -163,6 +171,7 @@ __all__ = [
     "train_straight_through",
     "train_whetstone",
     "verify",
+    "write_nir",
     "write_spikes",
     "write_tennlab",
 ]

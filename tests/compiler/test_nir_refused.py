@@ -298,7 +298,7 @@ def test_what_an_hdf5_file_may_not_hold(tmp_path):
         "neither numbers nor text": lambda file: file.create_dataset("a", data=[1 + 2j]),
         "text that is not UTF-8": lambda file: file.create_dataset("a", data=np.bytes_(b"\xff\xfe")),
         "a named type": lambda file: file.__setitem__("a", np.dtype("f8")),
-        "an array of 8589934592 bytes in a file of": lambda file: file.create_dataset("a", (2**30,), "f8", chunks=(1024,)),
+        "an array of 8589934592 bytes": lambda file: file.create_dataset("a", (2**30,), "f8", chunks=(1024,)),
     }
     for words, fill in cases.items():
         with h5py.File(path, "w") as file:
