@@ -44,11 +44,13 @@ class Route:
 NETWORKS = (NETWORK, NIR, ONNX, DUMP)
 IMAGES = (IMAGE, TENNLAB)
 _TIMES = "when in its bin an event was"
+_METADATA = "encoding, decoding, reset and floor have no words in NIR: they are metadata that only neuroproc reads"
 _ROUNDED = "of foreign networks what is rounded, layer by layer"
 _VIEW = "a view is not read back: how frames go in and come out is not in it"
 
 ROUTES = (
     Route(NETWORKS, ".json", "layered network", networks.network_to_json, may_lose=_ROUNDED, options=("import",)),
+    Route(NETWORKS, ".nir", "NIR network", networks.network_to_nir, _METADATA, options=("import",)),
     Route(
         NETWORKS,
         ".dot",

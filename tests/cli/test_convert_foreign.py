@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from cli_helpers import call, refused
+from convert_helpers import lost
 
 import neuroproc
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.importing import import_network
-from neuroproc.cli.kinds import DUMP, ONNX, kind_of
+from neuroproc.cli.kinds import DUMP, NIR, ONNX, kind_of
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 
@@ -65,6 +66,20 @@ def test_a_weight_dump_is_no_file_of_frames(tmp_path, capsys):
     assert kind_of(tmp_path / "dump.npz") == DUMP
     target = tmp_path / "frames.npy"
     refused(call(capsys, "convert", tmp_path / "dump.npz", target), "dump.npz (weight dump) cannot become '.npy'")
+
+
+def test_a_network_to_nir_and_back(case, capsys):
+    pytest.importorskip("nir", reason="needs the extra nir")
+    target = case.folder / "net.nir"
+    lost(call(capsys, "convert", case.network, target), "they are metadata that only neuroproc reads")
+    assert kind_of(target) == NIR
+    result = call(capsys, "convert", target, case.folder / "back.json")
+    assert (result.status, result.out) == (0, "")
+    assert "layers exact" in result.err
+    back, network = neuroproc.load_network(case.folder / "back.json"), neuroproc.load_network(case.network)
+    assert back.digest == network.digest
+    words = "<stdout>: NIR is HDF5, which is no stream; give a name"
+    refused(call(capsys, "convert", case.network, "-", "--to", "nir"), words)
 
 
 @pytest.mark.error

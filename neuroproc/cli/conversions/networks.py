@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.dot import network_dot
+from compiler.frontends.nir.writer import write_nir
 from compiler.network import LayeredNetwork
 from compiler.network_writer import save_network
 from isa_spec.errors import FormatError
@@ -22,6 +23,15 @@ def network_to_json(job: Job) -> Sequence[str]:
     network, notes = _network(job)
     _check_arrays(Path(job.target), Path(job.source))
     save_network(network, job.target)
+    return notes
+
+
+def network_to_nir(job: Job) -> Sequence[str]:
+    """A network as NIR."""
+    if job.target == STANDARD:
+        raise FormatError("<stdout>: NIR is HDF5, which is no stream; give a name")
+    network, notes = _network(job)
+    write_nir(network, job.target)
     return notes
 
 
