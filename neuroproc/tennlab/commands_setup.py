@@ -26,7 +26,7 @@ def _make(session: Session, words: Sequence[str]) -> str:
     if words[1].startswith("{"):
         session.make(check_params(load_json(words[1], "parameters"), "parameters"))
     else:
-        text = read_bytes(words[1]).decode("utf-8", "replace")
+        text = read_bytes(words[1]).decode("utf-8-sig", "replace")
         session.make(check_params(load_json(text, words[1]), words[1]))
     return ""
 

@@ -64,7 +64,7 @@ def read_network(source: str | Path) -> tuple[Network, str]:
     if isinstance(source, str) and source.lstrip().startswith("{"):
         return parse_network(source, "network"), "network"
     try:
-        return parse_network(read_bytes(source).decode(), str(source)), str(source)
+        return parse_network(read_bytes(source).decode("utf-8-sig"), str(source)), str(source)
     except UnicodeDecodeError as error:
         raise FormatError(f"{source}: is no UTF-8 text (byte {error.start})") from None
 

@@ -1,7 +1,8 @@
 """The processor of a session: plain Python at first, and the event engine once there is enough work for it.
 
 A session starts without compiled kernels, and changes over, in the middle of a run if need be, when plain Python has
-taken about as long as loading them would. With 5,000 nodes and 100,000 edges, on one core of a shared Intel Xeon:
+taken about as long as loading them would. With 5,000 nodes and 100,000 edges, on one core of a shared Intel Xeon
+(`python benchmarks/shell.py`):
 
     plain Python, a charge                                 1.1 microseconds
     the event engine, a charge                             0.014 microseconds

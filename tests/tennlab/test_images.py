@@ -50,7 +50,7 @@ def foreign_image(rng):
 
 
 def states(image, seed):
-    """Output, and the state after every cycle, of random spikes; without the digest, for ports change their names."""
+    """Output and potentials of every cycle of random spikes, and all states but digests: ports change their names."""
     rng = np.random.default_rng(seed)
     processor = Processor(image, "reference")
     n_ports = len(image.inputs)
@@ -58,10 +58,13 @@ def states(image, seed):
     cycle, port = np.divmod(rng.choice(20 * n_ports, 10, replace=False), n_ports)
     processor.inject(SpikeEvents.of(cycle + 5, port, rng.integers(-3, 8, 10)))
     found = []
-    for _ in range(40):
-        spikes, state = processor.step(), processor.state()
-        rows = [getattr(state, field.name) for field in dataclasses.fields(state) if field.name != "image"]
-        found.append((spikes.cycle.tolist(), spikes.port.tolist(), repr(rows)))
+    for cycle in range(40):
+        spikes = processor.step()
+        found.append((spikes.port.tolist(), processor.potentials.tolist()))
+        if cycle in (4, 19, 39):
+            state = processor.state()
+            rows = [getattr(state, field.name) for field in dataclasses.fields(state) if field.name != "image"]
+            found.append(repr(rows))
     return found
 
 
