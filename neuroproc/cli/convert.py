@@ -14,7 +14,7 @@ from isa_spec.errors import FormatError
 from neuroproc.cli.conversions.job import Job
 from neuroproc.cli.events import configure_events
 from neuroproc.cli.imports import configure_import
-from neuroproc.cli.kinds import IMAGE, KINDS, NETWORK
+from neuroproc.cli.kinds import IMAGE, NETWORK
 from neuroproc.cli.routes import ROUTES, Route
 from neuroproc.cli.streams import STANDARD
 
@@ -68,7 +68,8 @@ def execute(args: argparse.Namespace) -> int:
     )
     route = find_route(job)
     _check_options(args, route, job.kind)
-    for note in (*([route.lost] if route.lost else []), *route.write(job)):
+    notes = route.write(job)
+    for note in (*([f"lost: {route.lost}"] if route.lost else []), *notes):
         print(f"neuroproc: {job.where}: {note}", file=sys.stderr)
     return 0
 
@@ -113,10 +114,8 @@ def find_route(job: Job) -> Route:
 def listing() -> str:
     """Table of the ways."""
     rows = [
-        [kind, route.suffix, route.target, "; ".join(filter(None, (route.lost, route.may_lose))) or "nothing"]
-        for kind in KINDS
+        [", ".join(route.sources), route.suffix, route.target, "; ".join(filter(None, (route.lost, route.may_lose)))]
         for route in ROUTES
-        if kind in route.sources
     ]
     head = ["source", "target", "which is", "lost"]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]

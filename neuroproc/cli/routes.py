@@ -29,7 +29,7 @@ class Route:
     may_lose : str
         What a source loses that has it.
     options : tuple of str
-        Those of `convert` that mean something here.
+        Groups of options of `convert` that mean something here.
     """
 
     sources: tuple[str, ...]
@@ -41,70 +41,35 @@ class Route:
     options: tuple[str, ...] = ()
 
 
-NETWORKS = (NETWORK, NIR, ONNX, DUMP)
+OTHERS = (NIR, ONNX, DUMP)
+NETWORKS = (NETWORK, *OTHERS)
 IMAGES = (IMAGE, TENNLAB)
+
+_BITS = "what is rounded, layer by layer"
+_METADATA = "encoding, decoding, reset and floor are metadata that only neuroproc reads"
+_VIEW = "a view has no encoding and no decoding, and is not read back"
 _TIMES = "when in its bin an event was"
-_METADATA = "encoding, decoding, reset and floor have no words in NIR: they are metadata that only neuroproc reads"
-_ROUNDED = "of foreign networks what is rounded, layer by layer"
-_VIEW = "a view is not read back: how frames go in and come out is not in it"
+_SILENT = "without --image, ports after the last with a spike"
 
 ROUTES = (
-    Route(NETWORKS, ".json", "layered network", networks.network_to_json, may_lose=_ROUNDED, options=("import",)),
+    Route((NETWORK,), ".json", "layered network", networks.network_to_json, options=("import",)),
+    Route(OTHERS, ".json", "layered network", networks.network_to_json, "", _BITS, ("import",)),
     Route(NETWORKS, ".nir", "NIR network", networks.network_to_nir, _METADATA, options=("import",)),
-    Route(
-        NETWORKS,
-        ".dot",
-        "drawing of layers",
-        networks.network_to_dot,
-        "a drawing has no weights",
-        options=("import",),
-    ),
+    Route(NETWORKS, ".dot", "drawing of layers", networks.network_to_dot, "weights", options=("import",)),
     Route(IMAGES, ".npi", "processor image", images.image_to_image),
-    Route(
-        IMAGES,
-        ".json",
-        "TENNLab network",
-        images.image_to_tennlab,
-        may_lose="layers, roles, encoding, decoding",
-    ),
+    Route((IMAGE,), ".json", "TENNLab network", images.image_to_tennlab, "", "layers, roles, encoding, decoding"),
+    Route((TENNLAB,), ".json", "TENNLab network", images.image_to_tennlab),
     Route(IMAGES, ".graphml", "graph of neurons", images.image_to_graphml, _VIEW),
     Route(IMAGES, ".dot", "drawing of neurons", images.image_to_dot, _VIEW),
     Route((SPIKES,), ".csv", "spikes", spikes.spikes_to_spikes, options=("image",)),
     Route((SPIKES,), ".npz", "spikes", spikes.spikes_to_spikes, options=("image",)),
-    Route(
-        (SPIKES,),
-        ".txt",
-        "spikes (raster)",
-        spikes.spikes_to_spikes,
-        may_lose="ports after the last with a spike, without --image",
-        options=("image",),
-    ),
-    Route((EVENTS,), ".csv", "spikes", events.events_to_spikes, _TIMES, "labels", options=("image", "events")),
-    Route(
-        (EVENTS,),
-        ".npz",
-        "spikes, or frames with --frames",
-        events.events_to_npz,
-        _TIMES,
-        "labels of spikes",
-        options=("image", "events", "frames"),
-    ),
-    Route((EVENTS,), ".txt", "spikes (raster)", events.events_to_spikes, _TIMES, "labels", options=("image", "events")),
-    Route((EVENTS,), ".npy", "frames", events.events_to_npy, _TIMES, "labels", options=("events", "frames")),
-    Route(
-        (PROFILE,),
-        ".json",
-        "TENNLab parameters",
-        profiles.profile_to_parameters,
-        may_lose="what RISP has no parameter for",
-    ),
-    Route(
-        (PARAMETERS,),
-        ".toml",
-        "profile",
-        profiles.parameters_to_profile,
-        may_lose="what belongs to the host, as a table of weights",
-    ),
-    Route((FRAMES,), ".npz", "frames", frames.frames_to_npz),
+    Route((SPIKES,), ".txt", "raster of spikes", spikes.spikes_to_spikes, "", _SILENT, ("image",)),
+    Route((EVENTS,), ".csv", "spikes", events.events_to_spikes, _TIMES, "labels", ("image", "events")),
+    Route((EVENTS,), ".npz", "spikes or frames", events.events_to_npz, _TIMES, "labels", ("image", "events", "frames")),
+    Route((EVENTS,), ".txt", "raster of spikes", events.events_to_spikes, _TIMES, "labels", ("image", "events")),
+    Route((EVENTS,), ".npy", "frames", events.events_to_npy, _TIMES, "labels", ("events", "frames")),
+    Route((FRAMES,), ".npz", "frames and labels", frames.frames_to_npz),
     Route((FRAMES,), ".npy", "frames", frames.frames_to_npy, may_lose="labels"),
+    Route((PROFILE,), ".json", "TENNLab parameters", profiles.profile_to_parameters, "", "what RISP lacks"),
+    Route((PARAMETERS,), ".toml", "profile", profiles.parameters_to_profile, "", "what belongs to the host"),
 )

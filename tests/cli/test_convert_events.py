@@ -12,7 +12,7 @@ from neuroproc.formats.binning import bin_events, events_to_frames
 from neuroproc.formats.events import read_all_events, read_events
 from neuroproc.formats.spikes import read_spikes
 
-TIMES = "when in its bin an event was"
+TIMES = "lost: when in its bin an event was"
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_a_tennlab_network_there_and_back(tmp_path, capsys):
 def test_views_of_a_tennlab_network(tmp_path, capsys, monkeypatch):
     entry = random_network(np.random.default_rng(1))
     source = write_json(tmp_path / "a.json", entry)
-    lost(call(capsys, "convert", source, tmp_path / "a.dot"), "a view is not read back")
+    lost(call(capsys, "convert", source, tmp_path / "a.dot"), "lost: a view")
     assert (tmp_path / "a.dot").read_text().count("shape=circle") + (tmp_path / "a.dot").read_text().count(
         "shape=invtriangle"
     ) == len(entry["Nodes"])
