@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from neuroproc.cli.verify import verify
     from neuroproc.difference import diff
     from neuroproc.early_exit import classify_by_margin
+    from neuroproc.explanation import explain
     from neuroproc.formats.binning import bin_events, events_to_frames
     from neuroproc.formats.events import read_all_events, read_events
     from neuroproc.formats.frames import read_frames, read_labels
@@ -87,6 +88,7 @@ _HOME = {
     "encode_frames": "neuroproc.host",
     "evaluate": "compiler.evaluate",
     "events_to_frames": "neuroproc.formats.binning",
+    "explain": "neuroproc.explanation",
     "find_dead": "compiler.dead",
     "import_network": "compiler.frontends.importing",
     "legal_unrolls": "compiler.plan",
@@ -147,6 +149,7 @@ __all__ = [
     "encode_frames",
     "evaluate",
     "events_to_frames",
+    "explain",
     "find_dead",
     "import_network",
     "legal_unrolls",

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "spikes in, spikes out",
     "classify": "frames in, classes out",
     "shell": "commands of TENNLab's processor tool in, its answers out",
+    "explain": "why a neuron fired in a cycle, or did not",
     "verify": "every layer of an image against plain integer evaluation",
     "demo": "compile, run and verify a shipped network on shipped frames",
 }

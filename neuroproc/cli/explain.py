@@ -1,0 +1,184 @@
+"""Say why a neuron fired in a cycle, or did not: its potential before, every arrival, the sum, the threshold."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from isa_spec.errors import FormatError
+from isa_spec.image import ProcessorImage, graph_digest
+from isa_spec.spec import ProcessorSpec
+from isa_spec.spikes import SpikeEvents
+from neuroproc.cli.classify import positive
+from neuroproc.cli.events import configure_events, get_binned_events, refuse_event_options
+from neuroproc.cli.show import print_json, table
+from neuroproc.cli.streams import STANDARD, get_image
+from neuroproc.explanation import Arrival, Explanation, explain_cycles
+from neuroproc.formats.events import is_event_file
+from neuroproc.formats.frames import read_examples
+from neuroproc.formats.spikes import read_spikes
+from neuroproc.host import encode_frames, input_contract, input_shape
+from neuroproc.places import Places
+
+EXAMPLE = "neuroproc explain digits.npi --frames digits_frames.npz 'fc2[3,0,0]@207'"
+MOST = 12
+"""Arrivals that are shown of a cycle; --json has them all."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("image", metavar="IMAGE", help="processor image; - for stdin")
+    parser.add_argument(
+        "spikes", metavar="SPIKES", nargs="?",
+        help="input spikes: .csv, .txt (raster), .npz; or events: .bin, HDF5; - for spikes from stdin",
+    )  # fmt: skip
+    parser.add_argument(
+        "asked", metavar="NEURON@CYCLE", type=neuron_at_cycle,
+        help="a neuron by number, name, port or LAYER[channel,row,column], and a cycle since the reset",
+    )  # fmt: skip
+    parser.add_argument(
+        "--frames", metavar="FRAMES",
+        help="frames instead of SPIKES, back to back: .npy, .npz, IDX or a CIFAR-10 batch (also .gz)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cycles", type=positive, default=1, metavar="N", help="so many cycles, up to that one (default: 1)"
+    )
+    parser.add_argument("--json", action="store_true", help="for machines, with all arrivals")
+    configure_events(parser)
+
+
+def neuron_at_cycle(text: str) -> tuple[str, int]:
+    """A neuron and a cycle."""
+    neuron, _, cycle = text.rpartition("@")
+    if not neuron or not cycle.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not NEURON@CYCLE, as 12@40, in.0.0.0@3 or 'conv1[0,2,3]@40'")
+    return neuron, int(cycle)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run and print."""
+    if args.image == args.spikes == STANDARD:
+        raise FormatError("standard input cannot be both the image and the spikes; give one of them by name")
+    if (args.spikes is None) == (args.frames is None):
+        raise FormatError("either SPIKES or --frames FRAMES is the input; give one of them")
+    neuron, cycle = args.asked
+    image = get_image(args.image)
+    events = _spikes(args, image) if args.frames is None else _frames(args, image, cycle)
+    found = explain_cycles(image, events, neuron, range(max(cycle + 1 - args.cycles, 0), cycle + 1))
+    if args.json:
+        print_json({"cycles": [asdict(explanation) for explanation in found]})
+    else:
+        print("\n\n".join(summary(explanation, image.spec) for explanation in found))
+        when = Places(image).cycles_of(neuron)
+        if when is not None:
+            print(f"\n{neuron} of frame n begins in cycle {when[0]:,} + {when[1]:,} n")
+    return 0
+
+
+def _spikes(args: argparse.Namespace, image: ProcessorImage) -> SpikeEvents:
+    if args.spikes != STANDARD and is_event_file(args.spikes):
+        return get_binned_events(args, args.spikes, image)
+    refuse_event_options(args, args.spikes)
+    source = sys.stdin.buffer if args.spikes == STANDARD else args.spikes
+    return read_spikes(source, image.inputs, graph_digest(image))
+
+
+def _frames(args: argparse.Namespace, image: ProcessorImage, cycle: int) -> SpikeEvents:
+    """Spikes of the frames that have begun by a cycle."""
+    refuse_event_options(args, args.frames)
+    frames, _ = read_examples(args.frames, input_shape(image))
+    return encode_frames(image, frames[: cycle // input_contract(image).interval + 1])
+
+
+def summary(explanation: Explanation, spec: ProcessorSpec) -> str:
+    """One cycle for people."""
+    place = explanation.place
+    carries = "" if place.channel is None else f", carries {place}"
+    lines = [f"cycle {explanation.cycle:,}: {place.name} (neuron {place.neuron}, {place.role}){carries}"]
+    lines += [f"potential before: {explanation.before:,}{_begins(explanation)}"]
+    lines += _arrivals(explanation.arrivals)
+    floor = ", the floor" if explanation.total < explanation.after == spec.potential_floor else ""
+    lines += [_sum(explanation), outcome(explanation, spec), f"potential after: {explanation.after:,}{floor}"]
+    if explanation.seen and not explanation.fired:
+        lines.append(f"its spike of cycle {explanation.cycle - 1:,} is seen in this cycle")
+    return "\n".join(lines)
+
+
+_WHY = {
+    "delayed-fire": "its spike of the cycle before is seen now, and resets it",
+    "clear-synapse": "it is cleared",
+    "leak": "it leaks",
+}
+
+
+def _begins(explanation: Explanation) -> str:
+    reasons = " and ".join(_WHY[why] for why in explanation.begin_why)
+    return f", but it starts from {explanation.begin}: {reasons}" if reasons else ""
+
+
+def _sum(explanation: Explanation) -> str:
+    terms = [explanation.begin, explanation.charge, *([explanation.slope] if explanation.slope else [])]
+    text = " ".join([f"{terms[0]:,}", *(f"{'+' if term >= 0 else '-'} {abs(term):,}" for term in terms[1:])])
+    slope = f", {explanation.slope:+,} of it by its slope" if explanation.slope else ""
+    if explanation.spent:
+        return f"sum: {explanation.total:,}, as before"
+    return f"sum: {text} = {explanation.total:,}{slope}"
+
+
+def outcome(explanation: Explanation, spec: ProcessorSpec) -> str:
+    """What a sum leads to, in one sentence."""
+    total, threshold = explanation.total, explanation.threshold
+    comparison = f"{total:,} {'>=' if total >= threshold else '<'} {threshold:,}, the threshold"
+    pooled = _pooled(explanation)
+    if explanation.spent:
+        return "it does not fire: it fires once, has fired, and ignores what arrives until it is cleared"
+    if not explanation.compared and not explanation.fired:
+        text = "it does not fire: nothing is delivered to it, so it is not compared (evaluation on-delivery)"
+    elif explanation.compared and total >= threshold:
+        text = f"it fires: {comparison}"
+    elif explanation.fired:
+        text = f"it fires as the output of its group, in which {pooled}: {comparison}"
+    else:
+        text = f"it does not fire: {comparison}; {threshold - total:,} more would do"
+    if explanation.pooled and not explanation.fired:
+        text += f"; it is reset with its group, in which {pooled}"
+    if explanation.fired and spec.delayed_fire:
+        text += f"; that is seen, and resets it, in cycle {explanation.cycle + 1:,}"
+    return text
+
+
+def _pooled(explanation: Explanation) -> str:
+    """Who of the group fires."""
+    if not explanation.pooled:
+        return ""
+    first, more = explanation.pooled[0].name, len(explanation.pooled) - 1
+    return f"{first} and {more} more fire" if more else f"{first} fires"
+
+
+def _arrivals(arrivals: Sequence[Arrival]) -> list[str]:
+    """The strongest arrivals as a table, and what the others are by their layers."""
+    if not arrivals:
+        return ["nothing arrives"]
+    strongest = sorted(arrivals, key=lambda arrival: -abs(arrival.weight))
+    rows = [
+        [
+            f"port {arrival.port}" if arrival.source is None else str(arrival.source),
+            arrival.kind if arrival.source is None else f"{arrival.source.role}, {arrival.kind}",
+            f"{arrival.weight:+,}",
+            arrival.delay,
+            arrival.sent,
+        ]
+        for arrival in strongest[:MOST]
+    ]
+    lines = ["", table(["arrives from", "", "weight", "delay", "sent"], rows)]
+    others: dict[str, list[int]] = {}
+    for arrival in strongest[MOST:]:
+        source = arrival.source
+        who = "ports" if source is None else f"{source.layer or 'the image'} ({source.role}, {arrival.kind})"
+        others.setdefault(who, []).append(arrival.weight)
+    for who, weights in others.items():
+        up, down = sum(max(weight, 0) for weight in weights), sum(min(weight, 0) for weight in weights)
+        lines.append(f"and {len(weights):,} more from {who}: {up:+,} and {down:+,}")
+    return [*lines, ""]
