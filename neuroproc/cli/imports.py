@@ -99,7 +99,9 @@ def origin_lines(origin: Mapping[str, Any] | None) -> list[str]:
     wrong = [(layer, fidelity, reason) for layer, fidelity, reason in labels if fidelity != "exact"]
     where = f"from {origin.get('format')}" + (f" ({origin['source']})" if "source" in origin else "")
     lines = [f"{where}: layer '{layer}' is {fidelity}: {reason}" for layer, fidelity, reason in wrong]
-    exact = f"all {len(labels)} layers exact" if not wrong else f"the other layers exact, {len(labels) - len(wrong)} of {len(labels)}"
+    exact = f"all {len(labels)} layers exact"
+    if wrong:
+        exact = f"the other layers exact, {len(labels) - len(wrong)} of {len(labels)}"
     lines.append(f"{where}: {exact}")
     return lines + [f"{where}: {note}" for note in origin.get("assumptions", {}).get("notes", [])]
 
