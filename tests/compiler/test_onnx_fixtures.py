@@ -49,4 +49,6 @@ def test_trained_files_decide_alike_everywhere(digits, name):
     image = compile_network(imported.network, load_profile("np16"), FoldPlan((1, 1)))
     decisions = classify(image, frames).predictions
     assert np.array_equal(decisions, logits.argmax(1))
-    assert np.mean(decisions == labels) > 0.9  # they are trained, so that this is no test of constant answers
+    said = (FOLDER / "README.md").read_text(encoding="utf-8")
+    (row,) = [line for line in said.splitlines() if line.startswith(f"| `{name}.onnx` |")]
+    assert row.split("|")[5].strip() == f"{np.mean(decisions == labels):.2%}".replace("%", " %")

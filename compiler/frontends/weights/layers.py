@@ -57,7 +57,8 @@ def read_layers(dump: Dump) -> FloatModel:
     answer, last = state.maps[dump.entries[-1].name], state.layers[-1]
     if answer.layer != last.name:
         raise dump.wrong(dump.entries[-1], f"reads '{answer.layer}', but the last layer is '{last.name}'; put it last")
-    if dump.last and answer.shape[1:] != (1, 1) and (state.decode or {}).get("kind") != "n-hot":
+    kind = (state.decode or {}).get("kind")
+    if dump.last and answer.shape[1:] != (1, 1) and kind != "n-hot" and (answer.order is not None or kind):
         reason = "answers with a map, whose values come in C, H, W order here; end with a dense layer"
         state.layers.append(Unsupported(f"{last.name}.order", (last.name,), "answer", reason))
     return FloatModel(
