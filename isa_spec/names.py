@@ -12,8 +12,11 @@ def neuron_names(image: ProcessorImage) -> list[str]:
 
     A neuron that carries a layer's map is ``layer.channel.row.column`` of its lane, as ports are; any other is
     ``layer.role.number``, counted from 0 in its layer; where there are no layers, or one without a name, it is
-    ``role.number``.
+    ``role.number``. Nodes of a TENNLab network are called as there: ``72``, or ``0(Main)``.
     """
+    nodes = node_names(image)
+    if nodes:
+        return [f"{node}({name})" if name else node for node, name in nodes]
     names = [""] * image.n_neurons
     counts: dict[tuple[int, int], int] = {}
     for neuron, (layer, role) in enumerate(zip(image.layer.tolist(), image.role.tolist(), strict=True)):
@@ -29,3 +32,9 @@ def neuron_names(image: ProcessorImage) -> list[str]:
             if image.layer[neuron] == index:
                 names[neuron] = f"{record.name}.{channel}.{row}.{column}"
     return names
+
+
+def node_names(image: ProcessorImage) -> list[tuple[str, str]]:
+    """Id and name of each neuron's node in the TENNLab network that an image is of; nothing of any other image."""
+    rows = image.options.get("tennlab", {}).get("nodes", [])
+    return [(str(node), name) for node, name in rows]

@@ -9,7 +9,7 @@ import numpy as np
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ROLES, Port, ProcessorImage
-from isa_spec.names import neuron_names
+from isa_spec.names import neuron_names, node_names
 from isa_spec.stream import StreamContract
 
 _VALUE = re.compile(r"^(.+)\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]$")
@@ -59,6 +59,7 @@ class Places:
     def __init__(self, image: ProcessorImage) -> None:
         self._image = image
         self._names = neuron_names(image)
+        self._nodes = node_names(image)
         self._maps: dict[int, _Map | None] = {}
 
     def at(self, neuron: int, cycle: int) -> Place:
@@ -78,8 +79,8 @@ class Places:
         Parameters
         ----------
         text : str
-            A number, the name of a port or of a neuron, or ``LAYER[channel,row,column]``; ``neuron:`` or ``port:``
-            before it says which of the first two is meant.
+            A number, the name of a port or of a neuron, the id of a node, or ``LAYER[channel,row,column]``;
+            ``neuron:`` or ``port:`` before it says which of the first two is meant.
 
         Raises
         ------
@@ -92,8 +93,8 @@ class Places:
             return self._number(rest)
         doors: tuple[Port, ...] = (*image.inputs, *image.outputs)
         ports = {port.neuron for port in doors if port.name == (rest if kind == "port" else text)}
-        found = set(ports)
-        if kind != "port" and text.isdecimal() and (int(text) < image.n_neurons or not ports):
+        found = ports | {neuron for neuron, (node, _) in enumerate(self._nodes) if node == text}
+        if kind != "port" and text.isdecimal() and (int(text) < image.n_neurons or not found):
             found.add(self._number(text))
         if not found:
             found = {neuron for neuron, name in enumerate(self._names) if name == text}

@@ -10,10 +10,12 @@ from tennlab_helpers import random_network, small_network, write_network
 
 import neuroproc
 from isa_spec.codec import encode_image
-from isa_spec.errors import FormatError, ResourceError
+from isa_spec.errors import EmulationError, FormatError, ResourceError
 from isa_spec.image import ROLES, Port, build_image
+from isa_spec.names import neuron_names
 from isa_spec.spec import load_profile
 from isa_spec.spikes import SpikeEvents
+from neuroproc.places import Places
 from neuroproc.processor import Processor
 from neuroproc.tennlab.image import read_tennlab
 from neuroproc.tennlab.layout import network_text
@@ -185,3 +187,16 @@ def test_what_tennlab_cannot_hold(tmp_path):
     options = {"tennlab": {**other_table.options["tennlab"], "params": params}}
     with pytest.raises(FormatError, match=r"weight 2\.0 is not in the table of weights"):
         image_to_network(dataclasses.replace(other_table, options=options))
+
+
+def test_neurons_are_called_as_nodes():
+    image = read_tennlab(json.dumps(small_network()))
+    assert neuron_names(image) == ["0(A)", "1(B)", "2", "7(Out)"]
+    found = {text: Places(image).find(text) for text in ("0(A)", "0", "2", "7", "7(Out)", "3", "port:7")}
+    assert found == {"0(A)": 0, "0": 0, "2": 2, "7": 3, "7(Out)": 3, "3": 3, "port:7": 3}
+    entry = small_network()
+    entry["Nodes"][2]["id"] = entry["Edges"][0]["to"] = entry["Edges"][2]["to"] = entry["Edges"][3]["from"] = 3
+    other = Places(read_tennlab(json.dumps(entry)))
+    assert other.find("neuron:3") == 3
+    with pytest.raises(EmulationError, match=r"'3' may be any of the neurons 2, 3; write neuron:2"):
+        other.find("3")
