@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cli_helpers import call, refused
+from cli_helpers import call, refused, write_json
 
 import neuroproc
 from neuroproc.cli import across
@@ -239,3 +239,38 @@ def test_verify_wants_the_file_of_the_image(place, case, capsys):
         call(capsys, "verify", "tiny.onnx", "tiny.npi", "frames.npy"),
         "tiny.onnx: is brought into other integers than those of the image, by another version of this program",
     )
+
+
+def test_verify_across_an_import_of_several_steps(tmp_path, monkeypatch, capsys):
+    """A rate-coded network, written to NIR and brought back: every step of every frame."""
+    pytest.importorskip("nir")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    conv, fc = rng.integers(-2, 4, (2, 1, 3, 3)).tolist(), rng.integers(-2, 4, (3, 8)).tolist()
+    entry = {
+        "format": "layered-network",
+        "version": 1,
+        "name": "rate",
+        "floor": 0,
+        "input": {"shape": [1, 4, 4], "encoding": {"kind": "rate", "steps": 6, "levels": 7, "source": "even"}},
+        "layers": [
+            {
+                "name": "conv",
+                "type": "conv2d",
+                "weight": conv,
+                "threshold": [3, 4],
+            },
+            {"name": "fc", "type": "dense", "weight": fc, "threshold": [4, 3, 5]},
+        ],
+        "output": {"decode": {"kind": "argmax", "classes": 3}},
+    }
+    write_json(tmp_path / "rate.json", entry)
+    assert call(capsys, "convert", "rate.json", "rate.nir").status == 0
+    assert call(capsys, "compile", "rate.nir", "-o", "rate.npi", "--profile", "np16", "--unroll", "1x1").status == 0
+    np.save("frames.npy", rng.integers(0, 8, (20, 4, 4)).astype(np.uint8))
+    result = call(capsys, "verify", "rate.nir", "rate.npi", "frames.npy")
+    assert (result.status, result.err) == (0, "")
+    rows = {row.split()[0]: row.split()[1:] for row in result.out.splitlines()[2:-2]}
+    assert rows["conv"] == [f"{20 * 6 * 8}", "0", "0", "0"]
+    assert rows["fc"] == [f"{20 * 6 * 3}", "0", "0", "0"]
+    assert result.out.splitlines()[-1] == "floats decide as integers do, in every layer of 20 frames"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -153,6 +154,20 @@ def test_numbers_that_compete_have_one_scale_behind_their_normalisation():
     frames = np.random.default_rng(6).integers(0, 2, (8, 3, 1, 1))
     values = run_floats(imported.model, frames.astype(float), Assumptions())["bn"].reshape(8, -1)
     assert np.array_equal(classes(imported.network, evaluate(imported.network, frames)), values.argmax(axis=1))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_units_that_gather_decide_once_without_steps(seed):
+    """Reset and floor then do not matter, and are not asked for."""
+    model, assumptions, frames = random_gathering(seed)
+    said = replace(assumptions, encoding={"kind": "bitplanes", "bits": 3}, reset=None, floor=None)
+    network = quantise(model, said).network
+    assert (network.rate, network.reset, network.floor) == (False, "zero", None)
+    right = exact_run(model, seen(network.encoding, frames, said), bool(said.strict))
+    for name, meaning in quantise(model, said).meanings.items():
+        slope, offset = (np.array(part, object)[:, None, None] for part in (meaning.slope, meaning.offset))
+        plain = np.vectorize(lambda value: value.plain, otypes=[object])(right[name])
+        assert np.array_equal(evaluate(network, frames)[meaning.layer].astype(object) * slope + offset, plain), name
 
 
 def test_the_first_of_equals_wins():
