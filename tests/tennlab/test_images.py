@@ -31,6 +31,7 @@ def canonical(network):
 def foreign_image(rng):
     """An image that did not come from TENNLab, without parallel synapses."""
     changes = [{}, {"potential_floor": -50}, {"leak": "all", "potential_floor": None}, {"max_delay": 9}]
+    changes += [{"delayed_fire": True}, {"leak": "per-neuron", "delayed_fire": True}, {"leak": "per-neuron"}]
     spec = make_spec(**changes[rng.integers(len(changes))], threshold_max=1000, weight_min=-100, weight_max=100)
     if rng.random() < 0.3:
         spec = load_profile("risp7")
@@ -48,6 +49,7 @@ def foreign_image(rng):
         [Port(f"in.{i}", neuron) for i, neuron in enumerate(inputs)],
         [Port(f"out.{i}", neuron) for i, neuron in enumerate(outputs)],
         start=start,
+        leaks=rng.random(n) < 0.5 if spec.leak == "per-neuron" else None,
     )
 
 

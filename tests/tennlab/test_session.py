@@ -4,7 +4,7 @@ import json
 
 import pytest
 from cli_helpers import changed
-from tennlab_helpers import answers, small_network
+from tennlab_helpers import answers, property_of, small_network
 
 from neuroproc.tennlab.interpreter import COMMANDS, HELP, QUIT, help_text
 from neuroproc.tennlab.network import parse_network
@@ -133,6 +133,30 @@ def test_leaking_charge_does_not_outlive_its_cycle(folder):
     (folder / "net.json").write_text(json.dumps(changed(small_network(leak_mode="all"), ["Nodes", 1, "values"], [9])))
     assert answers("ML net.json\nASV 0 0 5\nRUN 1\nNCH 0\nASV 0 0 5  0 1 8  0 2 9\nRUN 3\nNT 0") == (
         "Node   0(A) charge: 0\nNode  0 fire times: 2.0\n"
+    )
+
+
+def test_some_leak_where_each_says_so(folder):
+    entry = small_network(leak_mode="configurable")
+    entry["Properties"]["node_properties"].append(property_of("Leak", 66, 1, 0.0, 1.0))
+    for node in entry["Nodes"]:
+        node["values"] = [9.0, float(node["id"] == 0)]
+    (folder / "net.json").write_text(json.dumps(entry))
+    assert answers("ML net.json\nASV 0 0 5 1 0 5\nRUN 1\nNCH 0 1\nASV 0 0 5 1 0 5\nRUN 2\nNC T 0 1") == (
+        "Node   0(A) charge: 0\nNode   1(B) charge: 5\nNode   0(A) fire count: 0\nNode   1(B) fire count: 1\n"
+    )
+
+
+@pytest.mark.golden
+def test_spikes_as_ravens_has_them(folder):
+    """They are seen, and take the charge away, one cycle later; they arrive when they would anyway."""
+    (folder / "net.json").write_text(json.dumps(small_network(fire_like_ravens=True)))
+    assert answers(f"{RUN}GSR\nCA\nASV 0 0 3\nRSC 2 0 2\nRUN 1\nNT F") == (
+        "0(A)   INPUT  : 0100000\n1(B)   INPUT  : 0100000\n2      HIDDEN : 0010100\n7(Out) OUTPUT : 0000001\n"
+        "Time   0(A)      2 |   0(A)      2\n"
+        "   0      -      - |      3      0\n"
+        "   1      *      - |      0      2\n"
+        "Node  2 fire times: 0.0\n"
     )
 
 
