@@ -16,7 +16,7 @@ from compiler.frontends.nir.file import read_nir
 from compiler.frontends.onnx.file import evaluate_onnx, read_onnx
 from compiler.frontends.quantising.quantise import quantise
 from compiler.frontends.weights.file import read_dump
-from isa_spec.errors import FormatError
+from isa_spec.errors import FormatError, NetworkError
 
 READERS: Mapping[str, Callable[[Path, Assumptions], FloatModel]] = {
     ".nir": read_nir,
@@ -26,6 +26,8 @@ READERS: Mapping[str, Callable[[Path, Assumptions], FloatModel]] = {
 """Suffixes of foreign files, and what reads them."""
 
 
+TIMED = (".nir",)
+"""Suffixes of files that give times."""
 EVALUATORS: Mapping[str, Callable[[Path, np.ndarray, Sequence[str]], dict[str, np.ndarray]]] = {".onnx": evaluate_onnx}
 """Formats whose own package can say what a file answers; of the others it is `run_floats`."""
 
@@ -69,9 +71,11 @@ def import_network(path: str | Path, assumptions: Assumptions) -> Imported:
     FormatError
         As `read_model`.
     NetworkError
-        As `quantise`.
+        As `quantise`, or if dt is given for a file without times.
     """
     path = Path(path)
+    if assumptions.dt is not None and path.suffix in READERS and path.suffix not in TIMED:
+        raise NetworkError(f"{path}: --dt says something about times, and such files give none; leave it out")
     imported = quantise(read_model(path, assumptions), assumptions)
     origin = {**(imported.network.origin or {}), "source": path.name, "file_digest": file_digest(path)}
     return replace(imported, network=replace(imported.network, origin=origin))

@@ -99,6 +99,19 @@ def test_explore_reads_foreign_files(place, capsys):
     refused(call(capsys, "explore", "tiny.onnx"), "give --encoding: how a frame becomes spikes")
 
 
+def test_times_are_for_files_that_have_some(place, capsys):
+    text = refused(call(capsys, "compile", "tiny.onnx", "-o", "no.npi", *SAID, "--dt", "1e-3"))
+    assert text.endswith("tiny.onnx: --dt says something about times, and such files give none; leave it out")
+
+
+def test_a_converted_network_still_says_where_it_is_from(place, capsys):
+    assert call(capsys, "convert", "tiny.onnx", "tiny.json", *SAID).status == 0
+    result = call(capsys, "compile", "tiny.json", "-o", "tiny.npi", "--unroll", "1x1")
+    assert (result.status, result.out.splitlines()[-2]) == (0, "from ONNX (tiny.onnx): all 5 layers exact")
+    assert call(capsys, "verify", "tiny.onnx", "tiny.npi", "frames.npy").status == 0
+    assert call(capsys, "verify", "tiny.json", "tiny.npi", "frames.npy").status == 0
+
+
 def test_options_are_for_foreign_files(case, capsys):
     text = refused(call(capsys, "compile", case.network, "-o", "no.npi", "--allow", "conv1", "--classes", "3"))
     assert text.endswith(

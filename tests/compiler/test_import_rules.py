@@ -161,10 +161,14 @@ def test_units_that_gather_decide_once_without_steps(seed):
     """Reset and floor then do not matter, and are not asked for."""
     model, assumptions, frames = random_gathering(seed)
     said = replace(assumptions, encoding={"kind": "bitplanes", "bits": 3}, reset=None, floor=None)
-    network = quantise(model, said).network
+    imported = quantise(model, said)
+    network = imported.network
+    assert imported.assumptions["notes"][0].startswith(
+        "units decide once, from 0, so it does not matter what they keep when they fire: fire"
+    )
     assert (network.rate, network.reset, network.floor) == (False, "zero", None)
     right = exact_run(model, seen(network.encoding, frames, said), bool(said.strict))
-    for name, meaning in quantise(model, said).meanings.items():
+    for name, meaning in imported.meanings.items():
         slope, offset = (np.array(part, object)[:, None, None] for part in (meaning.slope, meaning.offset))
         plain = np.vectorize(lambda value: value.plain, otypes=[object])(right[name])
         assert np.array_equal(evaluate(network, frames)[meaning.layer].astype(object) * slope + offset, plain), name

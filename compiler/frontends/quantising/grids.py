@@ -130,7 +130,9 @@ def integer_rows(
         rounded = np.rint(real[chosen] / own_steps[:, None])
         weight[chosen] = np.clip(rounded, -limit, limit).astype(np.int64)
         size = np.where(top[chosen] > 0, top[chosen], 1)
-        error[chosen] = np.abs(weight[chosen] * own_steps[:, None] - real[chosen]).max(axis=1) / size
+        off = np.abs(weight[chosen] * own_steps[:, None] - real[chosen]).max(axis=1) / size
+        # What was rounded is never called exact, though floats may see no difference.
+        error[chosen] = np.maximum(off, np.finfo(np.float64).eps)
         for row, own in zip(np.flatnonzero(chosen).tolist(), product.tolist(), strict=True):
             step[row] = abs(Fraction(own) / after[row])
     return Rows(weight, tuple(step), error)

@@ -49,6 +49,7 @@ from compiler.frontends.quantising.tournament import chosen, gathered, tournamen
 from compiler.frontends.quantising.units import maximum
 from compiler.layers import Concat, Flatten, Layer
 from compiler.network import INPUT, LayeredNetwork
+from isa_spec.coding import is_rate
 from isa_spec.errors import NetworkError
 
 
@@ -78,7 +79,7 @@ class _Quantiser:
         self._model, self._assumptions = model, assumptions
         self._records = Records(model, assumptions)
         self._entrance: Entrance = enter(model, assumptions, self._records)
-        self._rate = self._entrance.steps > 1 or "steps" in self._entrance.encoding
+        self._rate = is_rate(self._entrance.encoding)
         self._readers = readers_of(model, self._rate)
         # Integers are those of a network that is exact in them, and an average stays what it is there.
         self._integers = all(
@@ -100,6 +101,11 @@ class _Quantiser:
             found = self._maps[layer.name] = self._visited(layer)
             if isinstance(found, Map) and found.spikes:
                 self._meanings[layer.name] = Meaning(found.layer, found.slope, found.offset)
+        fires = [layer.name for layer in self._model.layers if isinstance(layer, Fire)]
+        if fires and not self._rate:
+            self._records.note(
+                "units decide once, from 0, so it does not matter what they keep when they fire: " + ", ".join(fires)
+            )
         last = self._model.layers[-1]
         decode = chosen(self._assumptions.decode or self._model.decode, self._assumptions.classes)
         final = self._maps[last.name]
