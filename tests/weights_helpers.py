@@ -214,8 +214,7 @@ def _random_dump(rng, path, n_frames=4):
             d.add("Flatten")
             x = d.vector(x)
         if rng.random() < 0.2:
-            x = STEPS["ste_sign"](normalised(d, x))
-            d.add("Activation", activation="ste_sign")
+            x = activated(d, normalised(d, x))
     if rng.random() < 0.5:
         x = activated(d, dense(d, x, int(rng.integers(1, 9))))
         d.add("Dropout")

@@ -100,7 +100,8 @@ def main():
     """Train, print the accuracies, export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True, help="file to write")
-    path = parser.parse_args().output
+    parser.add_argument("--optimize", action="store_true", help="with normalisations in the weights")
+    args = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(1)
     data = load_digits()
@@ -122,9 +123,10 @@ def main():
     print(f"held-out accuracy {accuracy(net, frames[held], labels[held]):.4f}")
     print(f"test accuracy {accuracy(net, frames[test], labels[test]):.4f}")
     sizes = ({0: torch.export.Dim("batch")},)
-    # optimize=True would multiply the normalisations into the weights, which are then no integers times 1/8 any more.
-    torch.onnx.export(net.eval(), (frames[:2],), path, dynamic_shapes=sizes, external_data=False, optimize=False)
-    onnx.save(slim(onnx.load(path)), path)
+    # Optimised, it would have the normalisations in the weights, which are then no integers times 1/8 any more.
+    said = {"dynamic_shapes": sizes, "external_data": False, "optimize": args.optimize}
+    torch.onnx.export(net.eval(), (frames[:2],), args.output, **said)
+    onnx.save(slim(onnx.load(args.output)), args.output)
 
 
 if __name__ == "__main__":

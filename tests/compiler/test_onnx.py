@@ -8,11 +8,12 @@ import numpy as np
 import onnx
 import pytest
 from foreign_helpers import import_or_refuse
-from onnx_helpers import random_file
+from onnx_helpers import QONNX, Writer, eighths, random_file
 
 from compiler.evaluate import evaluate
 from compiler.frontends.float_run import run_floats
 from compiler.frontends.imported import Assumptions
+from compiler.frontends.importing import import_network
 from compiler.frontends.onnx.file import evaluate_onnx, read_onnx
 
 pytestmark = pytest.mark.oracle
@@ -75,3 +76,33 @@ def test_random_files(seed, tmp_path):
 def test_more_random_files(seed, tmp_path):
     check_layers(seed, tmp_path)
     check_decisions(seed, tmp_path)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_division_that_no_float_holds_is_exact(per_channel, tmp_path):
+    writer = Writer(17)
+    divisor = [3.0, 7.0] if per_channel else 3.0
+    sums = writer.node("MatMul", ["x", writer.constant(np.eye(2))])
+    parts = writer.node("Div", [sums, writer.constant(divisor)])
+    output = writer.node("Cast", [writer.node("GreaterOrEqual", [parts, writer.constant(5)])], to=1)
+    onnx.save(writer.model(["n", 2], output), tmp_path / "net.onnx")
+    imported = import_network(tmp_path / "net.onnx", Assumptions(encoding={"kind": "bitplanes", "bits": 6}))
+    values = np.arange(64)
+    frames = np.stack([values, values], 1)[:, :, None, None]
+    fired = evaluate(imported.network, frames)[imported.network.layers[-1].name].reshape(64, 2)
+    assert np.array_equal(fired, np.stack([values >= 15, values >= (35 if per_channel else 15)], 1))
+
+
+def test_a_border_of_minus_one_is_silence(tmp_path):
+    writer = Writer(17)
+    signs = writer.node("BipolarQuant", ["x", writer.constant([1.0])], domain=QONNX)
+    padded = writer.node("Pad", [signs, writer.integers([0, 0, 1, 1, 0, 0, 1, 1]), writer.constant(-1)])
+    sums = writer.node("Conv", [padded, writer.constant(eighths(np.random.default_rng(3), 4, 1, 3, 3))])
+    output = writer.node("Cast", [writer.node("Greater", [sums, writer.constant(0.25)])], to=1)
+    path = tmp_path / "net.onnx"
+    onnx.save(writer.model(["n", 1, 5, 5], output), path)
+    imported = import_network(path, Assumptions(input_offset=Fraction(-8)))
+    assert imported.network.encoding == {"kind": "binary", "threshold": 8}  # a step on the frame is how it becomes spikes
+    frames = np.random.default_rng(4).integers(0, 16, (20, 1, 5, 5))
+    theirs = evaluate_onnx(path, frames - 8.0, [output])[output]
+    assert np.array_equal(evaluate(imported.network, frames)[imported.network.layers[-1].name], theirs)
