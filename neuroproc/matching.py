@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from isa_spec.kinds import KINDS
+
 SOURCE, TARGET, KIND, DELAY, WEIGHT = range(5)
 """Columns of a table of synapses."""
-_RANK, _LENGTH = 5, 6
 
 
 def in_order(table: np.ndarray) -> np.ndarray:
@@ -27,9 +28,8 @@ def match_synapses(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.
     ----------
     left, right : int64[n, 5]
     """
-    whole = _whole_pairs(*(_ranked(in_order(table)) for table in (left, right)))
-    parts = [(was[:, :5], now[:, :5]) for was, now in (whole[2:],)]
-    left, right = whole[0][:, :5], whole[1][:, :5]
+    left, right, was, now = _whole_pairs(in_order(left), in_order(right))
+    parts = [(was, now)]
     for columns in (range(5), (SOURCE, TARGET, KIND, DELAY), (SOURCE, TARGET, KIND, WEIGHT)):
         left, right, was, now = pair_off(left, right, columns)
         parts.append((was, now))
@@ -38,26 +38,32 @@ def match_synapses(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.
     return left, right, before[order], after[order]
 
 
-def _ranked(table: np.ndarray) -> np.ndarray:
-    """With two more columns: which synapse of its pair and kind each is, and how many these are."""
-    ends = table[:, [SOURCE, TARGET, KIND]]
-    begins = np.flatnonzero(np.any(ends != np.roll(ends, 1, axis=0), axis=1) | (np.arange(len(table)) == 0))
-    lengths = np.diff(begins, append=len(table))
-    rank = np.arange(len(table)) - np.repeat(begins, lengths)
-    return np.column_stack([table, rank, np.repeat(lengths, lengths)])
-
-
 def _whole_pairs(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What is left of ranked tables without the pairs that have all delays or all weights in common, and these."""
-    _, _, was, now = pair_off(left, right, (SOURCE, TARGET, KIND, _RANK, _LENGTH))
-    begins = np.flatnonzero(was[:, _RANK] == 0)
+    """What is left of ordered tables without the pairs that have all delays or all weights in common, and these."""
+    nothing = np.zeros((0, 5), np.int64)
+    if not (len(left) and len(right)):
+        return left, right, nothing, nothing
+    most = 1 + max(int(table[:, [SOURCE, TARGET]].max()) for table in (left, right))
+    (key, begin, length), (other_key, other_begin, other_length) = (_pairs(table, most) for table in (left, right))
+    _, i, j = np.intersect1d(key, other_key, assume_unique=True, return_indices=True)
+    alike = length[i] == other_length[j]
+    begin, other_begin, length = begin[i[alike]], other_begin[j[alike]], length[i[alike]]
+    place = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    rows, other_rows = np.repeat(begin, length) + place, np.repeat(other_begin, length) + place
+    was, now = left[rows], right[other_rows]
     agrees = np.zeros(len(was), bool)
     for column in (DELAY, WEIGHT) if len(was) else ():
-        same = np.logical_and.reduceat(was[:, column] == now[:, column], begins)
-        agrees |= np.repeat(same, was[begins, _LENGTH])
-    was, now = was[agrees], now[agrees]
-    every = range(left.shape[1])
-    return pair_off(left, was, every)[0], pair_off(right, now, every)[0], was, now
+        same = np.logical_and.reduceat(was[:, column] == now[:, column], np.flatnonzero(place == 0))
+        agrees |= np.repeat(same, length)
+    rest = np.delete(left, rows[agrees], axis=0), np.delete(right, other_rows[agrees], axis=0)
+    return *rest, was[agrees], now[agrees]
+
+
+def _pairs(table: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each pair and kind of an ordered table a number, its first row, and how many rows it has."""
+    key = (table[:, TARGET] * most + table[:, SOURCE]) * len(KINDS) + table[:, KIND]
+    begin = np.flatnonzero(np.diff(key, prepend=-1))
+    return key[begin], begin, np.diff(begin, append=len(table))
 
 
 def pair_off(

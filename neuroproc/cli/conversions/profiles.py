@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,8 +11,10 @@ from isa_spec.files import read_bytes
 from isa_spec.profile_writer import profile_text
 from isa_spec.spec import load_profile
 from neuroproc.cli.conversions.job import Job
+from neuroproc.tennlab.network import load_json
 from neuroproc.tennlab.numbers import common_unit
 from neuroproc.tennlab.parameters import check_params, params_to_spec, spec_to_params
+from neuroproc.tennlab.text import indented
 
 HOST = ("inputs_from_weights", "run_time_inclusive", "spike_value_factor", "weights")
 """Parameters of RISP that say nothing about the chip."""
@@ -28,7 +29,7 @@ def profile_to_parameters(job: Job) -> Sequence[str]:
                 f"{job.source}: {limit} of profile {spec.name} is unlimited, and RISP has a limit; give one"
             )
     given = spec_to_params(spec, 1, 0)
-    job.put((json.dumps(given, indent=2) + "\n").encode())
+    job.put(indented(given).encode())
     other = params_to_spec(check_params(given, job.target))
     names = [field.name for field in fields(spec) if getattr(spec, field.name) != getattr(other, field.name)]
     left = [name for name in names if name not in ("name", "description")]
@@ -37,7 +38,7 @@ def profile_to_parameters(job: Job) -> Sequence[str]:
 
 def parameters_to_profile(job: Job) -> Sequence[str]:
     """RISP's parameters as a profile."""
-    given = json.loads(read_bytes(job.path()))
+    given = load_json(read_bytes(job.path()).decode("utf-8-sig"), job.source)
     params = check_params(given, job.source)
     unit = common_unit({*params.limits.values(), *params.weights})
     spec = replace(params_to_spec(params, unit), name=Path(job.target).stem or "risp")
