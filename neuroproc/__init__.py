@@ -13,6 +13,7 @@ from neuroproc.version import VERSION as __version__
 if TYPE_CHECKING:
     from compiler.cost import Cost, cost_of
     from compiler.dead import find_dead, remove_dead
+    from compiler.dot import image_dot, network_dot
     from compiler.emit import compile_network
     from compiler.evaluate import evaluate
     from compiler.frontends.imported import Assumptions
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from compiler.network_writer import save_network
     from compiler.plan import FoldPlan, legal_unrolls
     from compiler.schedule import make_schedule
-    from compiler.views import to_networkx
+    from compiler.views import to_graphml, to_networkx
     from isa_spec.errors import NeuroprocError
     from isa_spec.image import Port, ProcessorImage, build_image
     from isa_spec.spec import ProcessorSpec, load_profile, profile_names
@@ -90,12 +91,14 @@ _HOME = {
     "events_to_frames": "neuroproc.formats.binning",
     "explain": "neuroproc.explanation",
     "find_dead": "compiler.dead",
+    "image_dot": "compiler.dot",
     "import_network": "compiler.frontends.importing",
     "legal_unrolls": "compiler.plan",
     "load_image": "neuroproc.formats.images",
     "load_network": "compiler.network_file",
     "load_profile": "isa_spec.spec",
     "make_schedule": "compiler.schedule",
+    "network_dot": "compiler.dot",
     "profile_names": "isa_spec.spec",
     "read_all_events": "neuroproc.formats.events",
     "read_events": "neuroproc.formats.events",
@@ -106,6 +109,7 @@ _HOME = {
     "remove_dead": "compiler.dead",
     "save_image": "neuroproc.formats.images",
     "save_network": "compiler.network_writer",
+    "to_graphml": "compiler.views",
     "to_networkx": "compiler.views",
     "train_binary": "compiler.learning.train",
     "train_rate": "compiler.learning.train",
@@ -151,12 +155,14 @@ __all__ = [
     "events_to_frames",
     "explain",
     "find_dead",
+    "image_dot",
     "import_network",
     "legal_unrolls",
     "load_image",
     "load_network",
     "load_profile",
     "make_schedule",
+    "network_dot",
     "profile_names",
     "read_all_events",
     "read_events",
@@ -167,6 +173,7 @@ __all__ = [
     "remove_dead",
     "save_image",
     "save_network",
+    "to_graphml",
     "to_networkx",
     "train_binary",
     "train_rate",
