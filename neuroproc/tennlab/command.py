@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from isa_spec.errors import EmulationError
 from neuroproc.tennlab.session import LATEST, Session
 
+LONGEST_ID = 20
+"""Digits; leading zeros are nothing to worry about."""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -92,7 +95,7 @@ def input_of(session: Session, word: str) -> int:
 
 
 def _found(word: str, table: dict[int, int], what: str, whole: str) -> int:
-    if not word.isdecimal() or int(word) not in table:
+    if not word.isdecimal() or len(word) > LONGEST_ID or int(word) not in table:
         raise EmulationError(f"{what} {word} is unknown, allowed: {whole} {listed(list(table)) or 'are none'}")
     return table[int(word)]
 
