@@ -15,7 +15,7 @@ from compiler.evaluate import classes, evaluate
 from compiler.frontends.float_compare import FloatComparison, compare_floats
 from compiler.frontends.float_run import float_frames, run_floats
 from compiler.frontends.imported import Assumptions
-from compiler.frontends.model import BatchNorm, Conv, Flat, FloatModel, Linear, Pool, Scale, Step, Sum
+from compiler.frontends.model import BatchNorm, Conv, Fire, Flat, FloatModel, Linear, Pool, Scale, Step, Sum
 from compiler.frontends.quantising.quantise import quantise
 from compiler.frontends.quantising.records import parse_assumptions, plain_assumptions
 from compiler.network_file import load_network
@@ -172,6 +172,43 @@ def test_units_that_gather_decide_once_without_steps(seed):
         slope, offset = (np.array(part, object)[:, None, None] for part in (meaning.slope, meaning.offset))
         plain = np.vectorize(lambda value: value.plain, otypes=[object])(right[name])
         assert np.array_equal(evaluate(network, frames)[meaning.layer].astype(object) * slope + offset, plain), name
+
+
+def gathering(weight, threshold, **said):
+    fc = Linear("fc", ("input",), np.array(weight))
+    fire = Fire("fire", ("fc",), np.array([threshold]), np.ones(1), said.pop("strict", False))
+    rate = {"kind": "rate", "steps": 4, "levels": 1}
+    return brought(fc, fire, shape=(2, 1, 1), encoding=rate, reset="subtract", **said)
+
+
+def test_weights_grow_until_a_threshold_that_is_taken_off_is_a_multiple():
+    (fc,) = gathering([[0.5, -0.25]], 0.875).network.layers
+    assert (fc.weight.tolist(), fc.threshold.tolist()) == ([[4, -2]], [7])
+
+
+@pytest.mark.parametrize("weight", [[[0.5, -0.25]], [[1000, -500]]])
+def test_a_strict_threshold_that_is_taken_off(weight):
+    """The weights times the steps, however wide the integers of the file are."""
+    imported = gathering(weight, weight[0][0] * 2.0, strict=True)
+    fc = imported.network.layers[0]
+    times = np.array(weight) / 0.25 if weight[0][0] == 0.5 else np.array(weight)
+    assert fc.weight.tolist() == (times * 4).tolist()
+    assert fc.threshold.tolist() == [int(times[0, 0]) * 2 * 4 + 1]
+    assert reason(imported, "fire") == ("exact", "")
+
+
+def test_a_threshold_that_is_taken_off_is_rounded_where_weights_would_be_too_wide():
+    text = (
+        "what is taken off when a unit fires is no multiple of what its weights are worth; the threshold is rounded to "
+        "one, the largest error is "
+    )
+    imported = gathering([[3.0, -1.0]], 1.7, allow=frozenset({"fire"}))
+    assert imported.network.layers[0].threshold.tolist() == [2]
+    assert reason(imported, "fire") == ("approximate", f"{text}{0.3 / 1.7:.1e} of a threshold")
+    rough = gathering([[np.pi / 10, -np.e / 20]], 1.0, allow=frozenset({"fire", "fc"}), strict=None)
+    fidelity, why = reason(rough, "fire")
+    assert (fidelity, why.startswith(text)) == ("approximate", True)
+    assert rough.network.layers[0].threshold.tolist() == [round(1270 / np.pi)]
 
 
 def test_the_first_of_equals_wins():

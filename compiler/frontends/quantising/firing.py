@@ -90,7 +90,7 @@ def integrate(
     gain = numbers(layer.gain, channels, f"{where}, gain")
     level = numbers(layer.threshold, channels, f"{where}, threshold")
     silent = sums.silent
-    largest = _largest(sums)
+    largest, most = _largest(sums), 2 ** (bits - 1) - 1
     factor, threshold = np.ones(channels, np.int64), np.ones(channels, np.int64)
     ties, errors, alike = [], [0.0], True
     for unit in range(channels):
@@ -113,6 +113,13 @@ def integrate(
         exact = level[unit] / abs(slope)
         sign = 1 if slope > 0 else -1
         fine = exact * sums.grain
+        if subtract and exact.denominator > 1 and (sums.error or largest[unit] * exact.denominator > most):
+            # Where the threshold is rounded, equality is a matter of rounding, too.
+            whole = max(1, round(exact))
+            errors.append(float(abs(whole - exact) / exact))
+            factor[unit], threshold[unit] = sign, min(whole, EXACT)
+            alike = alike and slope * factor[unit] == 1
+            continue
         if not silent[unit] and (fine.denominator == 1 or (subtract and fine.denominator <= steps)):
             ties.append(unit)
         if not subtract:
@@ -122,10 +129,7 @@ def integrate(
             alike = alike and slope * factor[unit] == 1
             continue
         grown, whole = exact.denominator, exact.numerator
-        if sums.error or largest[unit] * grown > 2 ** (bits - 1) - 1:
-            grown, whole = 1, max(1, round(exact))
-            errors.append(float(abs(whole - exact) / exact) if exact else 1.0)
-        elif strict:
+        if strict:
             grown, whole = grown * steps * sums.grain, whole * steps * sums.grain + 1
         factor[unit], threshold[unit] = sign * grown, min(whole, EXACT)
         alike = alike and slope * factor[unit] == 1
