@@ -5,7 +5,7 @@ import re
 
 import pytest
 from cli_helpers import at, changed, without
-from tennlab_helpers import small_network
+from tennlab_helpers import property_of, small_network
 
 from isa_spec.errors import FormatError, NeuroprocError, ResourceError
 from isa_spec.spec import load_profile, profile_names
@@ -82,6 +82,9 @@ WRONG = [
     (["Properties", "node_properties", 0, "size"], 0, "node_properties[0].size = 0, allowed: 1 and above"),
     (["Properties", "node_properties", 0, "name"], "Leak", "Properties.node_properties: Threshold is missing; add it"),
     (["Properties", "edge_properties", 0, "name"], "Lag", "Properties.edge_properties: Delay is missing; add it"),
+    (["Properties", "edge_properties", 0, "unit"], "s", "edge_properties[0] has the keys name, type, index"),
+    (["Properties", "edge_properties", 0, "type"], "I", 'edge_properties[0].type = "I", allowed: a whole number'),
+    (["Associated_Data", "proc_params"], [], "proc_params = [], allowed: a table of RISP's parameters"),
     (["Associated_Data"], [], "Associated_Data = [], allowed: a table"),
     (["Associated_Data", "other"], {"proc_name": "ravens"}, 'proc_name = "ravens", allowed: "risp"'),
     (["Associated_Data", "neuroproc"], {"start": [[0, 2, 1]]}, "start: allowed: a list of [time, input node, value]"),
@@ -105,6 +108,7 @@ def test_what_is_missing_is_said(key):
 PARAMS = [
     ({"noisy_stddev": 0.5}, "proc_params.noisy_stddev = 0.5: noise, and this processor is exact and has none"),
     ({"stds": [0.0, 0.1]}, "proc_params.stds = [0.0, 0.1]: noise"),
+    ({"max_threshold": 2.0**31 - 1, "threshold_inclusive": False}, "threshold_max = 2147483648, allowed: integer"),
     ({"log": True}, "proc_params.log = true, allowed: false; the command RSC shows every cycle"),
     ({"speed": 1}, "proc_params.speed is an unknown key, allowed: discrete, fire_like_ravens"),
     ({"leak_mode": "some"}, 'proc_params.leak_mode = "some", allowed: none, all, configurable'),
@@ -140,6 +144,24 @@ def test_values_outside_of_the_parameters():
     entry = changed(small_network(), ["Nodes", 0, "values"], [128.0])
     said = "network: node 7: Threshold 128.0, allowed 0.0..127.0 (max_threshold of proc_params is the highest)"
     with pytest.raises(ResourceError, match=re.escape(said)):
+        read_tennlab(json.dumps(entry))
+
+
+@pytest.mark.error
+def test_properties_and_values_that_nobody_knows():
+    entry = small_network()
+    entry["Properties"]["node_properties"].append(property_of("Refractory", 73, 1, 0.0, 5.0))
+    for node in entry["Nodes"]:
+        node["values"].append(3.0)
+    with pytest.raises(FormatError, match="node_properties: 'Refractory' is unknown, allowed: Threshold"):
+        read_tennlab(json.dumps(entry))
+    entry["Properties"]["node_properties"][1]["name"] = "Leak"
+    entry["Associated_Data"]["proc_params"]["leak_mode"] = "configurable"
+    with pytest.raises(FormatError, match=r"network: node 0: Leak 3\.0, allowed: 0 and 1"):
+        read_tennlab(json.dumps(entry))
+    entry = small_network(weights=[1.0, 2.0])
+    del entry["Associated_Data"]["proc_params"]["min_weight"], entry["Associated_Data"]["proc_params"]["max_weight"]
+    with pytest.raises(FormatError, match=r"Weight -2\.0, allowed: 0\.\.1, a place in the table of weights"):
         read_tennlab(json.dumps(entry))
 
 

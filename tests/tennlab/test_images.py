@@ -189,6 +189,9 @@ def test_what_tennlab_cannot_hold(tmp_path):
     options = {"tennlab": {**other_table.options["tennlab"], "params": params}}
     with pytest.raises(FormatError, match=r"weight 2\.0 is not in the table of weights"):
         image_to_network(dataclasses.replace(other_table, options=options))
+    options["tennlab"]["nodes"] = options["tennlab"]["nodes"][1:]
+    with pytest.raises(FormatError, match=r"options\.tennlab has 3 nodes, the image 4 neurons"):
+        image_to_network(dataclasses.replace(other_table, options=options))
 
 
 def test_neurons_are_called_as_nodes():
