@@ -11,6 +11,9 @@ import pytest
 from cli_helpers import call, refused, write_json
 
 import neuroproc
+from compiler.frontends.imported import Assumptions
+from compiler.frontends.importing import read_model
+from isa_spec.errors import FormatError
 from neuroproc.cli import across
 
 onnx = pytest.importorskip("onnx")
@@ -287,3 +290,17 @@ def test_verify_across_an_import_of_several_steps(tmp_path, monkeypatch, capsys)
     assert rows["conv"] == [f"{20 * 6 * 8}", "0", "0", "0"]
     assert rows["fc"] == [f"{20 * 6 * 3}", "0", "0", "0"]
     assert result.out.splitlines()[-1] == "floats decide as integers do, in every layer of 20 frames"
+
+
+def test_an_origin_that_is_none(case, capsys):
+    entry = json.loads(case.network.read_text())
+    write_json(case.network, {**entry, "origin": 5})
+    text = refused(call(capsys, "compile", case.network, "-o", "no.npi"))
+    assert text.endswith("tiny.json: origin = 5, allowed: a table, as an import writes it")
+
+
+def test_a_suffix_that_is_none():
+    with pytest.raises(
+        FormatError, match=r"net\.foo: suffix '\.foo', allowed for foreign networks: \.nir, \.npz, \.onnx"
+    ):
+        read_model("net.foo", Assumptions())

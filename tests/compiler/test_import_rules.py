@@ -15,12 +15,25 @@ from compiler.evaluate import classes, evaluate
 from compiler.frontends.float_compare import FloatComparison, compare_floats
 from compiler.frontends.float_run import float_frames, run_floats
 from compiler.frontends.imported import Assumptions
-from compiler.frontends.model import BatchNorm, Conv, Fire, Flat, FloatModel, Linear, Pool, Scale, Step, Sum
+from compiler.frontends.model import (
+    BatchNorm,
+    Conv,
+    Fire,
+    Flat,
+    FloatModel,
+    Linear,
+    Pool,
+    Scale,
+    Step,
+    Sum,
+    Unsupported,
+)
 from compiler.frontends.quantising.quantise import quantise
 from compiler.frontends.quantising.records import parse_assumptions, plain_assumptions
 from compiler.network_file import load_network
 from compiler.network_writer import save_network
 from compiler.plan import FoldPlan
+from isa_spec.errors import NetworkError
 from isa_spec.spec import load_profile
 from isa_spec.trains import step_values
 from neuroproc.cli.verify import verify
@@ -290,6 +303,12 @@ def test_floats_follow_the_fractions_in_every_step(seed):
     found = run_floats(model, float_frames(model, network, assumptions, frames), assumptions)
     shown = np.broadcast_to(step_values(network.encoding, frames), (len(frames), network.steps, *network.input_shape))
     compare_values(found, exact_steps(model, shown.astype(int).astype(object), assumptions))
+
+
+def test_floats_of_a_layer_without_words():
+    layers = (Unsupported("lif", ("input",), "LIF", "leaks"),)
+    with pytest.raises(NetworkError, match=r"layer 'lif' \(LIF\) leaks"):
+        run_floats(FloatModel("net", "test", (1, 1, 1), layers), np.zeros((1, 1, 1, 1)), Assumptions())
 
 
 def compare_values(found, right):

@@ -102,7 +102,10 @@ def test_a_border_of_minus_one_is_silence(tmp_path):
     path = tmp_path / "net.onnx"
     onnx.save(writer.model(["n", 1, 5, 5], output), path)
     imported = import_network(path, Assumptions(input_offset=Fraction(-8)))
-    assert imported.network.encoding == {"kind": "binary", "threshold": 8}  # a step on the frame is how it becomes spikes
+    assert imported.network.encoding == {
+        "kind": "binary",
+        "threshold": 8,
+    }  # a step on the frame is how it becomes spikes
     frames = np.random.default_rng(4).integers(0, 16, (20, 1, 5, 5))
     theirs = evaluate_onnx(path, frames - 8.0, [output])[output]
     assert np.array_equal(evaluate(imported.network, frames)[imported.network.layers[-1].name], theirs)
