@@ -21,9 +21,10 @@ FIRST_BLOCK, BLOCK = 2**12, 2**20
 """Bytes that are read at once: few first, for they are read line by line, up to the header at least."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_SPECIAL = frozenset("#,\r\n")
 _LIMITS = np.iinfo(np.int64)
-_MINUS, _ZERO, _NINE = b"-09"
-_ROW_ENDS = {len(header): np.frombuffer(b"," * (len(header) - 1) + b"\n", np.uint8) for header in HEADERS}
+_MINUS, _ZERO, _NINE, _COMMA, _NEWLINE = b"-09,\n"
+_ROW_ENDS = {count: np.frombuffer(b"," * (count - 1) + b"\n", np.uint8) for count in range(1, len(COLUMNS) + 1)}
 """What ends the numbers of a line."""
 _MOST_DIGITS = 18
 """Of a number that fits 64 bits whatever its digits are."""
@@ -109,6 +110,9 @@ class CsvReader:
             )
         self._n_ports = MOST_PORTS if ports is None else len(ports)
         self._numbers = {port.name: number for number, port in enumerate(ports or ())}
+        # A number is a number, not a name; no cell has blanks at its ends, and no line a comment.
+        names = (name for name in self._numbers if not _INTEGER.fullmatch(name) and name == name.strip())
+        self._digits = {name: str(self._numbers[name]) for name in names if not _SPECIAL.intersection(name)}
         self._where = where
 
     def read(self, block: Block, content_lines: Callable[[Block], Iterator[Line]]) -> SpikeEvents:
@@ -126,9 +130,24 @@ class CsvReader:
             At the first line that is wrong.
         """
         table = parse_plain(block.data, len(self._header))
+        if table is None and self._digits:
+            table = self._parse_named(block.data)
         if table is None or not self._is_right(table):
             return self.read_lines(content_lines(block))
         return SpikeEvents.of(table[:, 0], table[:, 1], table[:, 2] if table.shape[1] > 2 else 1)
+
+    def _parse_named(self, data: bytes) -> np.ndarray | None:
+        """As `parse_plain`, of lines that hold names of ports, too."""
+        n_columns, digits = len(self._header), self._digits
+        data = _with_newlines(data)
+        text = np.frombuffer(data, np.uint8)
+        ends = text[(text == _NEWLINE) | (text == _COMMA)]
+        if len(ends) % n_columns or np.any(ends.reshape(-1, n_columns) != _ROW_ENDS[n_columns]):
+            return None
+        cells = data.decode(errors="replace").replace(",", "\n").split("\n")
+        cells[1::n_columns] = [digits.get(cell, cell) for cell in cells[1::n_columns]]
+        table = parse_plain("\n".join(cells).encode(), 1)
+        return None if table is None else table.reshape(-1, n_columns)
 
     def _is_right(self, table: np.ndarray) -> bool:
         cycle, port = table[:, 0], table[:, 1]
@@ -181,9 +200,7 @@ def parse_plain(data: bytes, n_columns: int) -> np.ndarray | None:
     -------
     int64[n_lines, n_columns], or None if some line holds something else, or a number of more than 18 digits
     """
-    data = data.replace(b"\r\n", b"\n")
-    if not data.endswith(b"\n"):
-        data += b"\n"
+    data = _with_newlines(data)
     text = np.frombuffer(data, np.uint8)
     marks = np.flatnonzero((text < _ZERO) | (text > _NINE))
     is_minus = text[marks] == _MINUS
@@ -196,6 +213,12 @@ def parse_plain(data: bytes, n_columns: int) -> np.ndarray | None:
     if np.count_nonzero(is_negative) != np.count_nonzero(is_minus) or lengths.min() < 1 or lengths.max() > _MOST_DIGITS:
         return None
     return np.fromstring(data.replace(b"\n", b","), np.int64, sep=",").reshape(-1, n_columns)
+
+
+def _with_newlines(data: bytes) -> bytes:
+    """Lines that end in nothing but newlines, the last one, too."""
+    data = data.replace(b"\r\n", b"\n")
+    return data if data.endswith(b"\n") else data + b"\n"
 
 
 def _integer(cell: str, name: str, where: str, line: int) -> int:

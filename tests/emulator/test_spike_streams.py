@@ -79,8 +79,9 @@ def test_plain_lines_are_seen_to_be_plain(rows: list[tuple[int, int, int]], end:
         assert found.tolist() == [list(row) for row in rows]
 
 
-@pytest.mark.parametrize("decorated", [False, True])
-def test_any_blocks_give_the_same_events(sizes: Sizes, decorated: bool) -> None:
+@pytest.mark.parametrize("decorated", [0, 0.03, 0.3])
+@pytest.mark.parametrize("named", [0, 0.3, 1])
+def test_any_blocks_give_the_same_events(sizes: Sizes, decorated: float, named: float) -> None:
     rng = np.random.default_rng(SEED)
     for _ in range(60):
         rows = [
@@ -89,9 +90,9 @@ def test_any_blocks_give_the_same_events(sizes: Sizes, decorated: bool) -> None:
         ]
         lines = ["cycle,port,value"]
         for cycle, port, value in rows:
-            line = f"{cycle},{PORTS[port].name if decorated and rng.random() < 0.3 else port},{value}"
-            lines.append(line.replace(",", " , ") + " # said" if decorated and rng.random() < 0.3 else line)
-            lines += [""] * int(decorated and rng.random() < 0.1)
+            line = f"{cycle},{PORTS[port].name if rng.random() < named else port},{value}"
+            lines.append(line.replace(",", " , ") + " # said" if rng.random() < decorated else line)
+            lines += [""] * int(rng.random() < decorated / 3)
         text = ("\ufeff" if decorated else "") + "\r\n".join(lines)
         sizes(int(rng.integers(1, 30)), int(rng.integers(1, 60)))
         assert as_rows(read_spikes(io.StringIO(text), PORTS)) == sorted(rows, key=lambda row: row[:2])
@@ -230,3 +231,18 @@ def test_no_room_for_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, co
     ):
         add(SpikeEvents.of(np.arange(count), 0))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_look_like_something_else(sizes: Sizes) -> None:
+    """The many at once are read as the few: a number is no name, and blanks and comments do not belong to names."""
+    ports = [Port(name, 0) for name in ("1", "-1", " a", "b ", "c#d", "e,f", "é", "g h", "")]
+    for cell, port in (("0", 0), ("1", 1), ("é", 6), ("g h", 7), ("", 8)):
+        for first in (1, 2**12):
+            sizes(first, 2**12)
+            text = "cycle,port\n" + f"3,{cell}\n" * 5
+            assert as_rows(read_spikes(io.StringIO(text), ports)) == [(3, port, 1)] * 5
+    for cell in ("-1", " a", "b ", "c#d", "e,f", "x"):
+        for first in (1, 2**12):
+            sizes(first, 2**12)
+            with pytest.raises(FormatError, match="line 2: "):
+                read_spikes(io.StringIO("cycle,port\n" + f"3,{cell}\n" * 5), ports)
