@@ -15,6 +15,7 @@ import numpy as np
 from isa_spec.errors import EmulationError
 from isa_spec.files import write_atomically
 from isa_spec.image import ROLES, ProcessorImage, graph_digest
+from isa_spec.names import neuron_names
 from neuroproc.formats.columns import Columns
 
 POTENTIAL_DIGITS = 20
@@ -71,7 +72,7 @@ def open_recording(
 
     As CSV it has a line for each spike or potential, with the neuron's number, layer and role. As ``.npz`` it has the
     arrays `cycle` and `neuron` (of each spike), or `cycle` (of each sample), `neuron` (of each column) and
-    `potential`; `layer` and `role`, the words for each neuron of the image; and `image`, its digest.
+    `potential`; `layer`, `role` and `name`, the words for each neuron of the image; and `image`, its digest.
 
     Parameters
     ----------
@@ -109,7 +110,8 @@ def _open_columns(
     name, entry = ("potential", (np.int64, (len(neurons),))) if potentials else ("neuron", (np.int32, ()))
     names = np.array([layer.name for layer in image.layers] or [""])
     more = {"neuron": neurons.astype(np.int32)} if potentials else {}
-    more |= {"layer": names[image.layer], "role": np.array(ROLES)[image.role], "image": np.array(graph_digest(image))}
+    more |= {"layer": names[image.layer], "role": np.array(ROLES)[image.role], "name": np.array(neuron_names(image))}
+    more["image"] = np.array(graph_digest(image))
     with Columns(where, {"cycle": (np.int64, ()), name: entry}) as columns:
         yield lambda cycle, values: columns.append({"cycle": cycle, name: values})
         columns.save(file, more)

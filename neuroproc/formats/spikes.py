@@ -22,6 +22,7 @@ from isa_spec.arrays import ZIP_MAGIC, decode_npz
 from isa_spec.errors import FormatError
 from isa_spec.image import Port
 from isa_spec.spikes import SpikeEvents
+from neuroproc.formats.frames import GZIP_MAGIC
 from neuroproc.formats.spike_csv import COLUMNS, MOST_PORTS, Block, CsvReader, Line, blocks_of
 from neuroproc.formats.spike_writers import open_spikes
 
@@ -94,7 +95,7 @@ def open_pieces(
         begin = stream.tell()
         is_large = stream.seek(0, os.SEEK_END) - begin > small
         stream.seek(begin)
-        if is_large and not _is_archive(stream):
+        if is_large and not _is_archive(stream, where):
             is_ordered, last = True, -1
             for piece in _pieces(stream, ports, named, where):
                 is_ordered = is_ordered and int(piece.cycle[0]) >= last
@@ -164,10 +165,13 @@ def _opened(source: str | Path | IO[Any]) -> Iterator[tuple[IO[bytes], str]]:
         yield stream, where
 
 
-def _is_archive(stream: IO[bytes]) -> bool:
+def _is_archive(stream: IO[bytes], where: str) -> bool:
+    """Whether a stream is a zip, and not text."""
     begin = stream.tell()
-    magic = stream.read(len(ZIP_MAGIC))
+    magic = stream.read(2)
     stream.seek(begin)
+    if magic == GZIP_MAGIC:
+        raise FormatError(f"{where}: gzipped, allowed: CSV, a text raster or .npz; unpack it first, as by gunzip")
     return magic == ZIP_MAGIC
 
 
@@ -203,7 +207,7 @@ class _Named:
 
 def _pieces(stream: IO[bytes], ports: Sequence[Port] | None, named: _Named, where: str) -> Iterator[SpikeEvents]:
     """Events in the order of the file, some at a time, never none; each piece is sorted."""
-    if _is_archive(stream):
+    if _is_archive(stream, where):
         yield _from_npz(stream.read(), ports, named, where)
         return
 

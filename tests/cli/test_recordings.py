@@ -14,6 +14,7 @@ from cli_helpers import PROGRAM, ROOT, call, refused, run_in
 
 import neuroproc
 from isa_spec.image import ROLES
+from isa_spec.names import neuron_names
 from neuroproc.cli import recorders
 from neuroproc.cli.main import main
 from neuroproc.formats.recordings import largest_size
@@ -71,6 +72,7 @@ def test_as_npz(case, capsys, monkeypatch, kept):
         for name, array in expected.items():
             assert (found[name].dtype, found[name].tolist()) == (array.dtype, array.tolist())
         assert str(found["image"]) == digest
+        assert found["name"].tolist() == neuron_names(image)
         assert [[*pair] for pair in zip(found["layer"], found["role"], strict=True)] == [
             words(image, number) for number in range(image.n_neurons)
         ]
@@ -276,3 +278,15 @@ def test_every_format_on_standard_output(case, capsys, suffix):
         assert {name: there[name].tolist() for name in there} == {name: here[name].tolist() for name in here}
     else:
         assert done.stdout == out.read_bytes()
+
+
+def test_a_large_recording_is_said_where_somebody_watches(tmp_path, capsys, monkeypatch):
+    busy_image(tmp_path, 3)
+    (tmp_path / "start.csv").write_text("cycle,port\n")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=7 * 10**12))
+    run = ("run", tmp_path / "busy.npi", tmp_path / "start.csv", "-o", tmp_path / "out.csv", "--cycles", 10**8)
+    place = tmp_path / "all.npz"
+    said = call(capsys, *run, "--record", place).err.splitlines()[0]
+    assert said == f"{place}: recording will need up to 6.0 GB, the disk has 7.0 TB left"
+    assert "recording" not in call(capsys, *run).err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 
@@ -186,6 +187,16 @@ def test_pickles_and_other_bytes_are_refused(tmp_path: Path) -> None:
         read_spikes(tmp_path / "none.csv", PORTS)
     with pytest.raises(FormatError, match=r"cannot be read \(Is a directory"):
         read_spikes(tmp_path, PORTS)
+
+
+@pytest.mark.malformed
+def test_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "shd_train.h5.gz"
+    path.write_bytes(gzip.compress(b"anything"))
+    with pytest.raises(
+        FormatError, match=r"h5\.gz: gzipped, allowed: CSV, a text raster or \.npz; unpack it first, as"
+    ):
+        read_spikes(path, PORTS)
 
 
 @pytest.mark.malformed
