@@ -139,6 +139,36 @@ def test_float_weights_are_rounded_told_and_have_to_be_allowed():
     assert reason(imported, "step") == ("exact", "")
 
 
+@pytest.mark.parametrize("bits", [3, 8])
+def test_a_rounded_layer_is_the_exact_layer_of_its_rounded_weights(bits):
+    """With its bias, its normalisation and values of -1 and +1 in between: as a file of these integers would be."""
+    rng = np.random.default_rng(bits)
+    most = 2 ** (bits - 1) - 1
+    first, second = rng.normal(size=(4, 3)), rng.normal(size=(3, 4))
+
+    def layers(one, two):
+        return (
+            Linear("fc1", ("input",), one[0], bias, one[1]),
+            BatchNorm(
+                "bn", ("fc1",), np.array([1.0, -0.5, 2.0, 1.0]), np.full(4, 0.1), np.zeros(4), np.full(4, 0.7), 0.0
+            ),
+            step("bn", "sign", 0.0, low=Fraction(-1), high=Fraction(1)),
+            Linear("fc2", ("sign",), two[0], None, two[1]),
+            step("fc2", "end", 0.25),
+        )
+
+    def integers(weight):
+        scale = np.abs(weight).max(axis=1) / most
+        return np.rint(weight / scale[:, None]).astype(int), tuple(map(Fraction, scale.tolist()))
+
+    bias = rng.normal(size=4)
+    rough = brought(*layers((first, None), (second, None)), allow=frozenset({"fc1", "fc2"}), weight_bits=bits)
+    exact = brought(*layers(integers(first), integers(second)), weight_bits=bits)
+    assert {label.fidelity for label in exact.labels} == {"exact"}
+    assert reason(rough, "fc1")[0] == reason(rough, "fc2")[0] == "approximate"
+    assert rough.network.digest == exact.network.digest
+
+
 def test_floats_that_were_integers_once_are_found():
     """Multiplied by a normalisation in single precision, they are integers no more, but nearly."""
     rng = np.random.default_rng(4)
