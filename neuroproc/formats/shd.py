@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -41,13 +42,15 @@ class Sample:
 
 
 def is_hdf5(path: str | Path) -> bool:
-    """Whether a file begins as HDF5 does.
+    """Whether a file begins as HDF5 does; a pipe is not asked, for what was read would be gone from it.
 
     Raises
     ------
     FormatError
         If it cannot be read.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC

@@ -23,6 +23,12 @@ def test_spikes_through_a_pipe(case, capsys):
     assert (piped.stdout, piped.stderr) == (direct, "")
 
 
+def test_spikes_from_a_pipe_with_a_name(case, capsys):
+    direct = call(capsys, "run", case.image, case.spikes).out
+    piped = run_in('neuroproc run "$IMAGE" <(cat "$SPIKES")', spikes=case.spikes, image=case.image)
+    assert (piped.stdout, piped.stderr) == (direct, "")
+
+
 def test_output_of_one_run_is_input_of_another(case, capsys):
     """Ports go by number or name, so a host can put images in a row."""
     spec, port = neuroproc.load_profile("research"), neuroproc.Port
