@@ -16,7 +16,7 @@ from isa_spec.files import read_bytes
 from isa_spec.tables import processor_tables
 from neuroproc.formats.cifar import PICKLE_MAGIC, RECORD
 from neuroproc.formats.frames import GZIP_MAGIC, IDX_TYPES
-from neuroproc.formats.shd import HDF5_MAGIC, holds_samples
+from neuroproc.formats.shd import HDF5_MAGIC, holds_samples, is_hdf5
 from neuroproc.formats.spike_csv import COLUMNS, HEADERS
 
 NETWORK, NIR, ONNX, DUMP = "layered network", "NIR network", "ONNX network", "weight dump"
@@ -54,10 +54,9 @@ def kind_of(path: str | Path) -> str:
     FormatError
         If the file cannot be read, or is none of them.
     """
-    data = read_bytes(path)
-    if data.startswith(HDF5_MAGIC):
+    if is_hdf5(path):
         return EVENTS if holds_samples(path) else NIR
-    return kind_of_bytes(data, str(path))
+    return kind_of_bytes(read_bytes(path), str(path))
 
 
 def kind_of_bytes(data: bytes, where: str) -> str:
