@@ -214,6 +214,10 @@ UNSUPPORTED = {
         lambda w, x: w.node("InstanceNormalization", [x, w.constant(np.ones(2)), w.constant(np.ones(2))]),
         "divides by the spread of the frame it is given; use BatchNormalization",
     ),
+    "Split": (
+        lambda w, x: w.node("Split", [x, w.integers([1, 1])], n_outputs=2, axis=1),
+        "takes a part of a map; read all of it, with weights of 0 for the rest",
+    ),
     "Det": (lambda w, x: w.node("Det", [x]), "has no counterpart here; docs/onnx.md lists what has"),
     "pool": (
         lambda w, x: w.node("MaxPool", [x], kernel_shape=[2, 2], pads=[1, 1, 0, 0]),

@@ -33,6 +33,10 @@ REAL_ANSWERS = (
 REASONS: Mapping[str, str] = {
     **dict.fromkeys(REAL_ANSWERS, REAL),
     **dict.fromkeys(("LSTM", "GRU", "RNN", "Scan", "Loop"), "reads what it answered before: there are no loops"),
+    **dict.fromkeys(
+        ("Slice", "Split", "Gather", "GatherND", "GatherElements"),
+        "takes a part of a map; read all of it, with weights of 0 for the rest",
+    ),
     **dict.fromkeys(("If",), "does one thing or another as it runs"),
     **dict.fromkeys(("ConvTranspose", "Resize", "Upsample"), "makes a map larger, and lanes only become fewer"),
     **dict.fromkeys(
