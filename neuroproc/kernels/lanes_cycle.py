@@ -19,7 +19,7 @@ from neuroproc.kernels.lanes_extended import (
     clear_lanes,
     forget_rows,
     pool_lanes,
-    reset_due,
+    see_due,
     slope_touches,
     sloped_lanes,
 )
@@ -148,15 +148,8 @@ def run_lanes(
             forget_rows(more, potential)
             seen_later = more.due.shape[0] > 0
             if seen_later:
-                for number in range(n_neurons):
-                    n = np.uint64(number)
-                    seen = reset_due(more, n, potential)
-                    spike_count[n] += count_lanes(seen & counted)
-                    if seen & watched[n]:
-                        log_cycle[n_logged] = cycle
-                        log_neuron[n_logged] = n
-                        log_lanes[n_logged] = seen & watched[n]
-                        n_logged += 1
+                log = (log_cycle, log_neuron, log_lanes)
+                n_logged = see_due(more, cycle, potential, counted, spike_count, watched, log, n_logged)
             # Deliver clears before anything else.
             clear_from_history(more, history, past, potential, reached)
             upcoming = next_input

@@ -14,6 +14,7 @@ from neuroproc.kernels.lanes_vectors import (
     add_sum,
     add_where,
     clear_or_raise,
+    count_lanes,
     keep_where,
     lanes_nonzero,
     load_row,
@@ -122,13 +123,26 @@ def forget_rows(more: Any, potential: Any) -> None:
 
 
 @register_jitable
-def reset_due(more: Any, n: Any, potential: Any) -> Any:
-    """Reset a neuron in the lanes in which its spike is seen now; these lanes."""
-    lanes = more.due[n]
-    if lanes:
-        store_row(potential, n, keep_where(load_row(potential, n), ~lanes))
-        more.due[n] = np.uint64(0)
-    return lanes
+def see_due(
+    more: Any, cycle: int, potential: Any, counted: Any, spike_count: Any, watched: Any, log: Any, n_logged: int
+) -> int:
+    """Reset, count and log the neurons that fired in the cycle before; number of entries logged by then.
+
+    All of them in one call: what a call costs is more than what it does for a neuron.
+    """
+    for number in range(more.due.shape[0]):
+        n = np.uint64(number)
+        lanes = more.due[n]
+        if lanes:
+            more.due[n] = np.uint64(0)
+            store_row(potential, n, keep_where(load_row(potential, n), ~lanes))
+            spike_count[n] += count_lanes(lanes & counted)
+            if lanes & watched[n]:
+                log[0][n_logged] = cycle
+                log[1][n_logged] = number
+                log[2][n_logged] = lanes & watched[n]
+                n_logged += 1
+    return n_logged
 
 
 @register_jitable
