@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
+from isa_spec.names import neuron_names
 from isa_spec.potentials import leaking
 from neuroproc.tennlab.image import network_to_image, weights_of
 from neuroproc.tennlab.machine import Machine
@@ -63,10 +64,9 @@ class Loaded:
 
     def weights(self) -> dict[tuple[int, int], float]:
         """Weight of each synapse by the ids of its nodes, sources ascending, as in the file otherwise."""
-        edges = sorted(self.network.edges, key=lambda edge: edge.source)
         weights = weights_of(self.network, self.params, self.where)
-        found = {(edge.source, edge.target): weight for edge, weight in zip(self.network.edges, weights, strict=True)}
-        return {(edge.source, edge.target): float(found[edge.source, edge.target]) for edge in edges}
+        rows = sorted(zip(self.network.edges, weights, strict=True), key=lambda row: row[0].source)
+        return {(edge.source, edge.target): float(weight) for edge, weight in rows}
 
 
 class Spike(NamedTuple):
@@ -88,7 +88,8 @@ def loaded(network: Network, params: RispParameters, where: str) -> Loaded:
     image = network_to_image(network, params, where=where)
     nodes = sorted(network.nodes)
     neurons = {node.id: number for number, node in enumerate(nodes)}
-    names = tuple(f"{node.id}({node.name})" if node.name else str(node.id) for node in nodes)
+    names = tuple(neuron_names(image))
+    kinds = dict.fromkeys(network.outputs, "OUTPUT") | dict.fromkeys(network.inputs, "INPUT ")
     return Loaded(
         network=network,
         where=where,
@@ -98,16 +99,12 @@ def loaded(network: Network, params: RispParameters, where: str) -> Loaded:
         ids=tuple(neurons),
         names=names,
         width=max(map(len, names), default=0),
-        kinds=tuple(_kind(network, node.id) for node in nodes),
+        kinds=tuple(kinds.get(node.id, "HIDDEN") for node in nodes),
         neurons=neurons,
         inputs={node: port for port, node in enumerate(network.inputs)},
         outputs={node: neurons[node] for node in network.outputs},
         forgets=tuple(leaking(image).tolist()),
     )
-
-
-def _kind(network: Network, node: int) -> str:
-    return "INPUT " if node in network.inputs else "OUTPUT" if node in network.outputs else "HIDDEN"
 
 
 @dataclass
@@ -130,6 +127,7 @@ class Session:
     begin: int = 0
     tracked: list[bool] = field(default_factory=list)
     waiting: list[Spike] = field(default_factory=list)
+    _charges: dict[tuple[str, bool], int] = field(default_factory=dict)
     _chip: Loaded | None = None
     _machine: Machine | None = None
 
@@ -153,7 +151,7 @@ class Session:
     def _start_over(self) -> None:
         self.begin = 0
         self.waiting = []
-        self._charges: dict[tuple[str, bool], int] = {}
+        self._charges.clear()
 
     @property
     def made(self) -> RispParameters:
