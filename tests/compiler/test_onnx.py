@@ -109,3 +109,16 @@ def test_a_border_of_minus_one_is_silence(tmp_path):
     frames = np.random.default_rng(4).integers(0, 16, (20, 1, 5, 5))
     theirs = evaluate_onnx(path, frames - 8.0, [output])[output]
     assert np.array_equal(evaluate(imported.network, frames)[imported.network.layers[-1].name], theirs)
+
+
+def test_frames_are_evaluated_in_parts(monkeypatch, tmp_path):
+    model, frame, _ = random_file(np.random.default_rng(11))
+    onnx.save(model, tmp_path / "net.onnx")
+    read = read_onnx(tmp_path / "net.onnx")
+    tensor = read.tensors[read.layers[-1].name]
+    frames = np.random.default_rng(0).integers(0, 16, (7, *frame)) / 16
+    whole = evaluate_onnx(tmp_path / "net.onnx", frames, [tensor])[tensor]
+    monkeypatch.setattr("compiler.frontends.onnx.file.AT_ONCE", 3)
+    parts = evaluate_onnx(tmp_path / "net.onnx", frames, [tensor])[tensor]
+    assert np.array_equal(whole, parts)
+    assert evaluate_onnx(tmp_path / "net.onnx", frames[:0], [tensor])[tensor].shape == (0, *whole.shape[1:])

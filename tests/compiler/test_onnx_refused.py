@@ -304,6 +304,7 @@ def test_heaviside_by_two_choices_is_a_step(tmp_path):
 @pytest.mark.error
 def test_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(NeuroprocError) as caught:
-        read_onnx(tmp_path / "net.onnx")
-    assert str(caught.value) == ".onnx files need onnx; install the extra: pip install 'neuroproc[onnx]'"
+    for read in (read_onnx, lambda path: evaluate_onnx(path, np.ones((1, 1, 4, 4)), ["y"])):
+        with pytest.raises(NeuroprocError) as caught:
+            read(tmp_path / "net.onnx")
+        assert str(caught.value) == ".onnx files need onnx; install the extra: pip install 'neuroproc[onnx]'"

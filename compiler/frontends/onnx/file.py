@@ -21,6 +21,8 @@ OLDEST = 7
 """Version of the operators from which constants broadcast as in numpy."""
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Key under which PyTorch notes in which modules a node lies, outermost first, then the operation."""
+AT_ONCE = 250
+"""Frames that the evaluator is given at once: it keeps every tensor of all of them."""
 BY_CHANCE = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial")
 
 
@@ -58,17 +60,19 @@ def evaluate_onnx(path: str | Path, frames: np.ndarray, tensors: Sequence[str]) 
     FormatError
         As `read_onnx`, or if the evaluator refuses the file.
     """
+    model, name = _load(path), Path(path).name
     from onnx.reference import ReferenceEvaluator
 
-    model, name = _load(path), Path(path).name
     graph = _plain(path, model)
     index = read_graph(graph)[1]
-    fed = frames.reshape(len(frames), -1)[:, index.ravel()].reshape(len(frames), *index.shape).astype(graph.dtype)
-    size = graph.batch or max(1, len(frames))
+    fed = (
+        frames.reshape(len(frames), index.size)[:, index.ravel()].reshape(len(frames), *index.shape).astype(graph.dtype)
+    )
+    size = graph.batch or min(AT_ONCE, max(1, len(frames)))
     names = list(dict.fromkeys(tensors))
     parts: dict[str, list[np.ndarray]] = {tensor: [] for tensor in names}
     evaluator = _trusted(name, ReferenceEvaluator, model, new_ops=_operations(graph.opset))
-    for start in range(0, len(fed), size):
+    for start in range(0, max(1, len(fed)), size):
         some = fed[start : start + size]
         full = np.concatenate([some, np.zeros((size - len(some), *some.shape[1:]), some.dtype)])
         values = _trusted(name, evaluator.run, names, {graph.input: full})
