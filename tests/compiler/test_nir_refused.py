@@ -1,5 +1,7 @@
 """What NIR files hold that cannot be had is named, and what is no NIR file is refused in one sentence."""
 
+import json
+
 import numpy as np
 import pytest
 from nir_helpers import graph_tree, node, read, row, stored, units, write_tree
@@ -191,12 +193,6 @@ VALUES = [
     (lif(tau=-ONES), "tau = -1, allowed: above 0"),
     (units(ONES, v_reset=ONES * np.nan), r"v_reset\[0\] = nan"),
     (node("Delay", delay=-ONES), "delay = -1, allowed: 0 and above"),
-    (units(ONES, metadata={"neuroproc": "{"}), "metadata 'neuroproc' is not as this program writes it"),
-    (units(ONES, metadata={"neuroproc": '{"integers": 1}'}), "metadata 'neuroproc' is not as this program writes it"),
-    (
-        units(ONES, metadata={"neuroproc": '{"order": ["x"]}'}),
-        r"metadata: order = \['x'\], but the node reads \['input'\]",
-    ),
 ]
 
 
@@ -242,8 +238,27 @@ def trees():
     yield graph_tree(sums | {"output": OUTPUT}, both), r"adds maps of different shapes: 'a' \[3\], 'b' \[2\]"
     odd = {"input": INPUT, "\x07": units(ONES), "output": OUTPUT}
     yield graph_tree(odd), "the name of layer .* is no printable text"
-    named = [node("Linear", weight=np.eye(2), metadata={"neuroproc": '{"layer": "x"}'}) for _ in range(2)]
-    yield graph_tree(row(*named)), "the name of layer 'x' is there twice"
+    linear, said = node("Linear", weight=np.eye(2)), {"layer": "x"}
+    twice = own(nodes=[["n0", said], ["n1", said]])
+    yield graph_tree(row(linear, linear), metadata=twice), "the name of layer 'x' is there twice"
+    unread = own(nodes=[["n0", {"order": ["x"]}]])
+    words = r"node 'n0': metadata: order = \['x'\], but the node reads \['input'\]"
+    yield graph_tree(row(units(ONES)), metadata=unread), words
+    odd = [
+        own(nodes=[["n0", {"integers": 1}]]),
+        own(nodes=["n"]),
+        own(nodes=[[["n"], {}]]),
+        own(depth=3),
+        own(floor="0"),
+    ]
+    for metadata in ({"neuroproc": "{"}, {"neuroproc": 3}, *odd):
+        words = "metadata 'neuroproc' is not as this program writes it, allowed: JSON with name, encoding"
+        yield graph_tree(row(units(ONES)), metadata=metadata), words
+
+
+def own(**entries):
+    """Metadata as this program writes it."""
+    return {"neuroproc": json.dumps(entries)}
 
 
 @pytest.mark.malformed
@@ -296,6 +311,7 @@ def test_what_an_hdf5_file_may_not_hold(tmp_path):
         "a link to elsewhere": lambda file: file.__setitem__("a", h5py.ExternalLink("/etc/hosts", "/")),
         "groups more than 32 deep": lambda file: file.__setitem__("a", file["/"]),
         "neither numbers nor text": lambda file: file.create_dataset("a", data=[1 + 2j]),
+        "a: neither numbers nor text": lambda file: file.create_dataset("a", (2,), h5py.vlen_dtype(np.int8)),
         "text that is not UTF-8": lambda file: file.create_dataset("a", data=np.bytes_(b"\xff\xfe")),
         "a named type": lambda file: file.__setitem__("a", np.dtype("f8")),
         "an array of 8589934592 bytes": lambda file: file.create_dataset("a", (2**30,), "f8", chunks=(1024,)),
@@ -317,3 +333,16 @@ def test_hdf5_as_dictionaries(tmp_path):
     found = read_hdf5(path)
     assert found.keys() == {"group", "fixed"}
     assert (found["group"]["number"], found["group"]["text"], found["fixed"].tolist()) == (3, "wörd", ["ab", "c"])
+
+
+@pytest.mark.malformed
+def test_texts_without_an_end(tmp_path):
+    """The HDF5 library follows a list of texts that does not go on for ever."""
+    path = stored("chain-1.0.4.nir.gz", tmp_path)
+    damaged = bytearray(path.read_bytes())
+    first = damaged.index(b"GCOL") + 16
+    assert damaged[first] == 1
+    damaged[first : first + 16] = bytes(16)
+    path.write_bytes(damaged)
+    with pytest.raises(FormatError, match=r"not an HDF5 file, or a damaged one \(its texts have no end\)"):
+        read_hdf5(path)

@@ -17,7 +17,7 @@ from compiler.frontends.model import Conv, Fire, Flat, FloatLayer, FloatModel, L
 from compiler.frontends.nir.graph import NirGraph, Node, kind_of, nir_graph
 from compiler.frontends.nir.neurons import LEAKING, Clock, clock_of, leak_of, leaking, unit_layer
 from compiler.frontends.nir.nodes import LAYERS, flattened
-from compiler.frontends.nir.own import HELPER, MAXIMUM, unpack_node
+from compiler.frontends.nir.own import HELPER, MAXIMUM
 from compiler.frontends.nir.shapes import Axes, frame_shape, numbers, whole
 from compiler.network import EXACT, INPUT
 from compiler.network_file import LONGEST
@@ -96,7 +96,7 @@ class _Reader:
         """Read one node; those that it reads have been."""
         node, sources = self.graph.nodes[name], self.graph.sources[name]
         kind, place = kind_of(node), self._place(name)
-        said = unpack_node(node, place)
+        said = self.own.get("nodes", {}).get(name, {})
         if kind == "Input":
             self._input(name, _shape(node, place))
         elif kind in LEAKING:

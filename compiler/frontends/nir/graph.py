@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.nir.own import unpack_graph
+from compiler.frontends.nir.own import unpack
 from isa_spec.errors import FormatError
 
 Node = Mapping[str, Any]
@@ -42,7 +42,7 @@ class NirGraph:
     outputs : tuple of (str, dict, tuple of str)
         Outputs, their nodes, and what each reads.
     own : dict
-        What this program has written about it, see `own.unpack_graph`.
+        What this program has written about it, see `own.unpack`.
     notes : tuple of str
         What was mended, a sentence each.
     """
@@ -77,7 +77,7 @@ def nir_graph(tree: Mapping[str, Any], where: str) -> NirGraph:
         root = {"nodes": {kind_of(root).lower(): root}, "edges": np.zeros((0, 2), np.str_)}
     notes: list[str] = []
     nodes, edges = _flatten(root, "", where, notes)
-    own = unpack_graph(root.get("metadata", {}), where)
+    own = unpack(root.get("metadata", {}), where)
     outer = frozenset(name for name in root["nodes"] if name in nodes and kind_of(nodes[name]) in ("Input", "Output"))
     nodes, edges = _pass_on(nodes, edges, outer)
     nodes, sources, cycles = _ordered(nodes, edges, own.get("nodes", ()))

@@ -1,9 +1,10 @@
-"""What NIR has no words for, as this program writes it into a file's metadata and reads it back: JSON under one key.
+"""What NIR has no words for, as this program writes it into a graph's metadata and reads it back: JSON under one key.
 
-Of the graph: ``name``, ``encoding``, ``decode``, ``reset``, ``floor``, ``strict``, and ``nodes``, their order. Of a
-node: ``layer``, the layer that it is; ``integers``, that its weights are; ``role``: ``helper`` for one that stands for
-no layer, ``max`` for a sum that is a maximum together with the units behind it; ``order`` of what a sum adds, and
-``factors``, that each comes through a ``Scale``.
+``name``, ``encoding``, ``decode``, ``reset``, ``floor``, ``strict`` are those of the network. ``nodes`` has them in
+their order, each with what is to be known of it: ``layer``, the layer that it is; ``integers``, that its weights are;
+``role``, which is ``helper`` for one that stands for no layer, and ``max`` for a sum that is a maximum together with
+the units behind it; ``order`` of what a sum adds, and ``factors``, that each comes through a ``Scale``. (Of the nodes
+themselves older revisions of the library know no metadata.)
 """
 
 from __future__ import annotations
@@ -34,18 +35,21 @@ _NODE: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def pack(entry: Mapping[str, Any]) -> dict[str, str]:
-    """Metadata of a graph or node.
+def pack(entry: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Metadata of a graph.
 
     Parameters
     ----------
     entry : dict
+        Of the network.
+    nodes : dict of str to dict
+        Of its nodes, in their order.
     """
-    return {KEY: json.dumps(dict(entry), sort_keys=True)}
+    return {KEY: json.dumps({**entry, "nodes": [[name, dict(said)] for name, said in nodes.items()]})}
 
 
-def unpack_graph(metadata: Any, where: str) -> dict[str, Any]:
-    """What this program wrote into a graph's metadata; empty if nothing.
+def unpack(metadata: Any, where: str) -> dict[str, Any]:
+    """What `pack` has written: the network's entries, and under ``nodes`` a dictionary by name; empty if nothing.
 
     Parameters
     ----------
@@ -58,30 +62,22 @@ def unpack_graph(metadata: Any, where: str) -> dict[str, Any]:
     FormatError
         If it is not as this program writes it.
     """
-    return _unpack(metadata, _GRAPH, where)
-
-
-def unpack_node(node: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The same of a node.
-
-    Raises
-    ------
-    FormatError
-        As `unpack_graph`.
-    """
-    return _unpack(node.get("metadata", {}), _NODE, where)
-
-
-def _unpack(metadata: Any, allowed: Mapping[str, tuple[type, ...]], where: str) -> dict[str, Any]:
     text = metadata.get(KEY) if isinstance(metadata, Mapping) else None
     if text is None:
         return {}
     try:
         entry = json.loads(text)
+        _check(entry, _GRAPH)
+        nodes = dict(entry.get("nodes", ()))
+        for said in nodes.values():
+            _check(said, _NODE)
     except (TypeError, ValueError, RecursionError):
-        entry = None
-    if not isinstance(entry, dict) or any(type(value) not in allowed.get(key, ()) for key, value in entry.items()):
         raise FormatError(
-            f"{where}: metadata '{KEY}' is not as this program writes it, allowed: JSON with {', '.join(allowed)}"
-        )
-    return entry
+            f"{where}: metadata '{KEY}' is not as this program writes it, allowed: JSON with {', '.join(_GRAPH)}"
+        ) from None
+    return {**entry, "nodes": nodes}
+
+
+def _check(entry: Any, allowed: Mapping[str, tuple[type, ...]]) -> None:
+    if not isinstance(entry, dict) or any(type(value) not in allowed.get(key, ()) for key, value in entry.items()):
+        raise ValueError

@@ -67,6 +67,7 @@ class _Graph:
     network: LayeredNetwork
     nir: Any
     nodes: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     ends: dict[str, str] = field(default_factory=dict)
     axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class _Graph:
             raise self._refusal(f"its floor of {self.network.floor} is that of units that integrate, and it has none")
         self.taken |= {layer.name for layer in self.network.layers} | {INPUT, "output"}
         shape = np.array(self.network.input_shape)
-        self._node(INPUT, (), self.nir.Input(input_type={"input": shape}))
+        self._node(INPUT, (), self.nir.Input(input_type={"input": shape}), {})
         self.ends[INPUT], self.axes[INPUT] = INPUT, self.network.input_shape
 
     def add(self, layer: Layer) -> None:
@@ -105,17 +106,18 @@ class _Graph:
         """The library's graph."""
         last = self.network.layers[-1].name
         output = self.nir.Output(output_type={"output": np.array(self.axes[last])})
-        self._node("output", (self.ends[last],), output)
+        self._node("output", (self.ends[last],), output, {})
         network = self.network
         said: dict[str, Any] = {
             "name": network.name,
             "encoding": dict(network.encoding),
             "decode": dict(network.decode),
         }
-        said["nodes"] = list(self.nodes)
         if network.rate:
             said |= {"reset": network.reset, "floor": network.floor, "strict": False}
-        return _made(self.nir.NIRGraph, nodes=self.nodes, edges=self.edges, metadata=pack(said), type_check=False)
+        return _made(
+            self.nir.NIRGraph, nodes=self.nodes, edges=self.edges, metadata=pack(said, self.said), type_check=False
+        )
 
     def _conv(self, layer: Conv2d) -> None:
         if any(before != after for before, after in layer.padding):
@@ -129,14 +131,13 @@ class _Graph:
             dilation=layer.dilation,
             groups=layer.groups,
             bias=np.zeros(len(layer.weight), np.float32),
-            metadata=pack({"layer": layer.name, "integers": True}),
         )
-        self._units(layer, self._node(layer.name, (source,), node), self.network.shapes[layer.name])
+        self._units(layer, self._weighted(layer, source, node), self.network.shapes[layer.name])
 
     def _dense(self, layer: Dense) -> None:
-        node = self.nir.Linear(weight=_floats(layer.weight), metadata=pack({"layer": layer.name, "integers": True}))
+        node = self.nir.Linear(weight=_floats(layer.weight))
         source = self._vector(layer.sources[0])
-        self._units(layer, self._node(layer.name, (source,), node), (len(layer.weight),))
+        self._units(layer, self._weighted(layer, source, node), (len(layer.weight),))
 
     def _pool(self, layer: Pool2d) -> None:
         if layer.membrane:
@@ -146,10 +147,10 @@ class _Graph:
         said = {"layer": layer.name} | ({"role": MAXIMUM} if layer.kind == "maxpool2d" else {})
         make = self.nir.AvgPool2d if layer.kind == "avgpool2d" else self.nir.SumPool2d
         node = make(
-            kernel_size=np.array(layer.kernel), stride=np.array(layer.stride), padding=np.zeros(2, np.int64),
-            metadata=pack(said),
+            kernel_size=np.array(layer.kernel), stride=np.array(layer.stride), padding=np.zeros(2, np.int64)
         )  # fmt: skip
-        self._units(layer, self._node(layer.name, (self._map(layer),), node), self.network.shapes[layer.name])
+        end = self._node(layer.name, (self._map(layer),), node, said)
+        self._units(layer, end, self.network.shapes[layer.name])
 
     def _sum(self, layer: Add) -> None:
         shapes = {self.axes[source] for source in layer.sources}
@@ -162,7 +163,8 @@ class _Graph:
                 self._node(
                     self._free(f"{layer.name}.scale{index}"),
                     (source,),
-                    self.nir.Scale(scale=np.broadcast_to(row, axes).copy(), metadata=pack({"role": HELPER})),
+                    self.nir.Scale(scale=np.broadcast_to(row, axes).copy()),
+                    {"role": HELPER},
                 )
                 for index, (source, row) in enumerate(zip(sources, rows, strict=True))
             ]
@@ -176,8 +178,8 @@ class _Graph:
 
     def _flat(self, name: str, source: str, said: Mapping[str, Any]) -> str:
         shape = np.array(self.axes[source])
-        node = self.nir.Flatten(input_type={"input": shape}, start_dim=0, end_dim=-1, metadata=pack(said))
-        return self._node(name, (self.ends[source],), node)
+        node = self.nir.Flatten(input_type={"input": shape}, start_dim=0, end_dim=-1)
+        return self._node(name, (self.ends[source],), node, said)
 
     def _vector(self, source: str) -> str:
         """The node that hands on a layer's values along one axis."""
@@ -210,9 +212,8 @@ class _Graph:
             r=np.ones_like(threshold),
             v_threshold=threshold,
             v_reset=np.zeros_like(threshold),
-            metadata=pack(said) if said else {},
         )
-        self.ends[layer.name], self.axes[layer.name] = self._node(name, sources, node), axes
+        self.ends[layer.name], self.axes[layer.name] = self._node(name, sources, node, said), axes
 
     def _levels(self, layer: Layer) -> np.ndarray:
         """Thresholds as the file says them, by channel: float32[C] where that holds them, else float64."""
@@ -237,13 +238,17 @@ class _Graph:
 
     def _of_spikes(self, source: str) -> bool:
         if source == INPUT:
-            return self.network.rate or largest_value(self.network.encoding) == 1
+            return largest_value(self.network.encoding) == 1
         return next(layer for layer in self.network.layers if layer.name == source).spikes
 
-    def _node(self, name: str, sources: tuple[str, ...], node: Any) -> str:
+    def _weighted(self, layer: Conv2d | Dense, source: str, node: Any) -> str:
+        return self._node(layer.name, (source,), node, {"layer": layer.name, "integers": True})
+
+    def _node(self, name: str, sources: tuple[str, ...], node: Any, said: Mapping[str, Any]) -> str:
+        """A node and the edges to it; what NIR does not say of it is kept."""
         if "/" in name or name in (".", ".."):
             raise self._refusal(f"a node cannot be called '{name}': '/' and dots alone name places in an HDF5 file")
-        self.nodes[name] = node
+        self.nodes[name], self.said[name] = node, said
         self.edges += [(source, name) for source in sources]
         return name
 
