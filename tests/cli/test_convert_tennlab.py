@@ -72,8 +72,11 @@ def test_parallel_synapses_of_delay_1(tmp_path, capsys):
     spec = make_spec(max_delay=9)
     image = build_image(spec, [1, 2], [0, 0], [1, 1], [3, 4], [1, 1], [neuroproc.Port("a", 0)], [])
     neuroproc.save_image(tmp_path / "a.npi", image)
-    words = "2 synapses between one ordered pair of neurons are to deliver after 1 cycle"
-    refused(call(capsys, "convert", tmp_path / "a.npi", tmp_path / "a.json"), words, status=4)
+    words = (
+        "a.npi: TENNLab's networks have one synapse for a pair of neurons: ",
+        "2 synapses between one ordered pair of neurons are to deliver after 1 cycle",
+    )
+    refused(call(capsys, "convert", tmp_path / "a.npi", tmp_path / "a.json"), *words, status=4)
     assert not (tmp_path / "a.json").exists()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from compiler.dot import image_dot
 from compiler.single_synapses import single_synapses
 from compiler.views import to_graphml
+from isa_spec.errors import ResourceError
 from isa_spec.image import ProcessorImage
 from neuroproc.cli.conversions.job import Job
 from neuroproc.cli.kinds import TENNLAB
@@ -26,7 +27,11 @@ def image_to_image(job: Job) -> Sequence[str]:
 def image_to_tennlab(job: Job) -> Sequence[str]:
     """An image as a TENNLab network, with proxies for parallel synapses."""
     image = _image(job)
-    single = single_synapses(image)
+    try:
+        single = single_synapses(image)
+    except ResourceError as error:
+        words = f"{job.where}: TENNLab's networks have one synapse for a pair of neurons: {error}"
+        raise ResourceError(words, limit=error.limit, used=error.used, allowed=error.allowed) from None
     job.put(network_text(image_to_network(single)).encode("utf-8", "backslashreplace"))
     added, notes = single.n_neurons - image.n_neurons, []
     if added:
