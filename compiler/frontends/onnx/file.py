@@ -74,7 +74,8 @@ def evaluate_onnx(path: str | Path, frames: np.ndarray, tensors: Sequence[str]) 
     evaluator = _trusted(name, ReferenceEvaluator, model, new_ops=_operations(graph.opset))
     for start in range(0, max(1, len(fed)), size):
         some = fed[start : start + size]
-        full = np.concatenate([some, np.zeros((size - len(some), *some.shape[1:]), some.dtype)])
+        lacking = max(graph.batch or 1, len(some)) - len(some)
+        full = np.concatenate([some, np.zeros((lacking, *some.shape[1:]), some.dtype)])
         values = _trusted(name, evaluator.run, names, {graph.input: full})
         for tensor, value in zip(names, values, strict=True):
             parts[tensor].append(np.asarray(value)[: len(some)].astype(np.float64))
