@@ -67,7 +67,7 @@ def to_graphml(image: ProcessorImage) -> bytes:
             "more (a smaller unroll), or draw the network by layers: neuroproc convert NETWORK.json LAYERS.dot"
         )
     graph = to_networkx(image)
-    for name in (image.spec.name, *(layer.name for layer in image.layers), *_port_names(image)):
+    for name in (image.spec.name, *(layer.name for layer in image.layers), *neuron_names(image), *_port_names(image)):
         if not name.isprintable():
             raise FormatError(f"the name {name!r} cannot be written as XML, allowed: printable text")
     buffer = io.BytesIO()

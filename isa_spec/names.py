@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from isa_spec.image import ROLES, ProcessorImage
@@ -36,5 +38,11 @@ def neuron_names(image: ProcessorImage) -> list[str]:
 
 def node_names(image: ProcessorImage) -> list[tuple[str, str]]:
     """Id and name of each neuron's node in the TENNLab network that an image is of; nothing of any other image."""
-    rows = image.options.get("tennlab", {}).get("nodes", [])
+    kept = image.options.get("tennlab")
+    rows = kept.get("nodes") if isinstance(kept, Mapping) else None
+    # Options are whatever the image's maker put there.
+    if not isinstance(rows, list) or len(rows) != image.n_neurons:
+        return []
+    if not all(isinstance(row, list | tuple) and len(row) == 2 and isinstance(row[1], str) for row in rows):
+        return []
     return [(str(node), name) for node, name in rows]

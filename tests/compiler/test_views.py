@@ -66,6 +66,13 @@ def test_a_name_that_xml_cannot_hold():
         to_graphml(layered)
 
 
+def test_a_node_whose_name_xml_cannot_hold():
+    image = random_image(np.random.default_rng(1), make_spec(), n_neurons=2)
+    named = replace(image, options={"tennlab": {"nodes": [[0, "ok"], [1, "a\x01b"]]}})
+    with pytest.raises(FormatError, match=r"the name '1\(a\\x01b\)' cannot be written as XML"):
+        to_graphml(named)
+
+
 @pytest.mark.parametrize(("module", "view"), [(views, to_graphml), (dot, image_dot)])
 def test_too_many_synapses_for_a_view(module, view, monkeypatch):
     image = random_image(np.random.default_rng(1), make_spec(), n_synapses=60)

@@ -41,3 +41,12 @@ def test_no_two_have_the_same_name(seed):
 def test_an_image_without_layers_has_roles_and_numbers():
     image = random_image(np.random.default_rng(1), make_spec(), n_neurons=3)
     assert neuron_names(image) == ["unit.0", "unit.1", "unit.2"]
+
+
+@pytest.mark.malformed
+@pytest.mark.parametrize(
+    "kept", [5, [], {}, {"nodes": 3}, {"nodes": [[0, "a"]]}, {"nodes": [0, 1, 2]}, {"nodes": [[0, 1], [1, 2], [2, 3]]}]
+)
+def test_options_that_no_tennlab_network_has_name_nobody(kept):
+    image = random_image(np.random.default_rng(1), make_spec(), n_neurons=3)
+    assert neuron_names(replace(image, options={"tennlab": kept})) == ["unit.0", "unit.1", "unit.2"]
