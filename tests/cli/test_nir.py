@@ -157,6 +157,77 @@ def test_rate_networks_run_as_the_equations_say(subtract, strict, tmp_path):
     assert fired > 100
 
 
+def windows(seed):
+    """Maps: convolutions that are padded and moved, pools of spikes, a dense end."""
+    rng = np.random.default_rng(seed)
+    numbers = {"dilation": 1, "groups": 1, "bias": np.zeros(2)}
+    return {
+        "input": node("Input", shape=[1, 6, 5]),
+        "c": node("Conv2d", weight=rng.integers(-2, 5, (2, 1, 3, 2)) / 4, stride=1, padding=[1, 0], **numbers),
+        "cf": units(np.full((2, 6, 4), 0.75)),
+        "p": node(["SumPool2d", "AvgPool2d"][seed % 2], kernel_size=[2, 2], stride=[2, 2], padding=0),
+        "d": node("Conv2d", weight=rng.integers(-2, 5, (2, 2, 2, 2)) / 4, stride=[2, 1], padding=0, **numbers),
+        "df": units(np.broadcast_to(np.array([0.5, 1.25])[:, None, None], (2, 1, 1))),
+        "flat": node("Flatten", start_dim=0, end_dim=-1),
+        "e": node("Linear", weight=np.array([[1.0, -0.5], [0.25, 1.0]])),
+        "ef": units([1.0, 1.0]),
+        "output": node("Output"),
+    }
+
+
+def slid(maps, weight, stride, padding):
+    """A convolution, position by position: maps float[C, H, W]."""
+    maps = np.pad(maps, ((0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    reach = weight.shape[2:]
+    rows, columns = ((size - own) // step + 1 for size, own, step in zip(maps.shape[1:], reach, stride, strict=True))
+    made = np.zeros((len(weight), rows, columns))
+    for row_at, column in product(range(rows), range(columns)):
+        top, left = row_at * stride[0], column * stride[1]
+        made[:, row_at, column] = np.tensordot(weight, maps[:, top : top + reach[0], left : left + reach[1]], 3)
+    return made
+
+
+def gathered(currents, threshold, subtract, strict):
+    """Spikes of units in every step."""
+    potential, fired = np.zeros_like(currents[0]), []
+    for arriving in currents:
+        potential = potential + arriving
+        fires = potential > threshold if strict else potential >= threshold
+        potential = np.where(fires, potential - threshold if subtract else 0.0, potential)
+        fired.append(fires.astype(float))
+    return np.array(fired)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("subtract", "strict"), list(product([False, True], repeat=2)))
+def test_rate_networks_of_maps_run_as_the_equations_say(subtract, strict, tmp_path):
+    fired = 0
+    for seed in range(4):
+        nodes = windows(seed)
+        path = write_tree(tmp_path / "net.nir", graph_tree(nodes))
+        encoding = {"kind": "rate", "steps": 6, "levels": 4, "source": "even"}
+        reset = "subtract" if subtract else "zero"
+        network = import_network(path, Assumptions(encoding, reset=reset, strict=strict, weight_bits=12)).network
+        frames = np.random.default_rng(seed).integers(0, 5, (5, 1, 6, 5))
+        decided = neuroproc.evaluate(network, frames)
+        shown = step_values(network.encoding, frames).reshape(5, 6, 1, 6, 5).astype(float)
+        share = 0.25 if nodes["p"]["type"] == "AvgPool2d" else 1.0
+        pool = np.eye(2)[:, :, None, None] * np.full((2, 2), share)
+        for index in range(5):
+            how = (subtract, strict)
+            c = gathered([slid(x, nodes["c"]["weight"], (1, 1), (1, 0)) for x in shown[index]], 0.75, *how)
+            pooled = [slid(x, pool, (2, 2), (0, 0)) for x in c]
+            currents = [slid(x, nodes["d"]["weight"], (2, 1), (0, 0)) for x in pooled]
+            d = gathered(currents, np.array([0.5, 1.25])[:, None, None], *how)
+            e = gathered([nodes["e"]["weight"] @ x.ravel() for x in d], 1.0, *how)
+            assert np.array_equal(decided["c"][index], c), (seed, index)
+            assert np.array_equal(decided["d"][index], d), (seed, index)
+            assert np.array_equal(decided["e"][index].reshape(6, 2), e), (seed, index)
+            fired += e.sum()
+        check_on_processor(network, "np16-subtract" if subtract else "np16-deep", frames)
+    assert fired > 20
+
+
 def test_dt_scales_what_a_step_adds(tmp_path):
     nodes = row(node("Linear", weight=np.array([[1.0, 0.0], [0.0, 1.0]])), units([1.0, 2.0], r=np.full(2, 2.0)))
     path = write_tree(tmp_path / "net.nir", graph_tree(nodes))
