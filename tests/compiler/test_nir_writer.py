@@ -3,6 +3,7 @@
 import builtins
 import inspect
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from compiler.frontends.nir.file import read_nir
 from compiler.frontends.nir.writer import write_nir
 from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
 from compiler.network import INPUT, LayeredNetwork
+from compiler.network_file import load_network
 from isa_spec.errors import FormatError, NetworkError, NeuroprocError
 
 pytest.importorskip("h5py")
 nir = pytest.importorskip("nir")
 
+ROOT = Path(__file__).resolve().parents[2]
 BLOCK = 20
 
 
@@ -115,10 +118,9 @@ def test_corners_are_read_back_equal(whole, tmp_path):
     assert again(whole, tmp_path).network.digest == whole.digest
 
 
-def test_shipped_networks_are_read_back_equal(tmp_path):
-    import neuroproc
-
-    shipped = neuroproc.load_network("neuroproc/data/digits.json")
+@pytest.mark.parametrize("name", ["neuroproc/data/digits", "examples/lenet/polished8", "examples/rate/rate5"])
+def test_shipped_networks_are_read_back_equal(name, tmp_path):
+    shipped = load_network(ROOT / f"{name}.json")
     assert again(shipped, tmp_path).network.digest == shipped.digest
 
 
