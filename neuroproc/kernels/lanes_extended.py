@@ -128,13 +128,13 @@ def see_due(
 ) -> int:
     """Reset, count and log the neurons that fired in the cycle before; number of entries logged by then.
 
-    All of them in one call: what a call costs is more than what it does for a neuron.
+    Who is due next is written when neurons are compared. All of them in one call: what a call costs is more than what
+    it does for a neuron.
     """
     for number in range(more.due.shape[0]):
         n = np.uint64(number)
         lanes = more.due[n]
         if lanes:
-            more.due[n] = np.uint64(0)
             store_row(potential, n, keep_where(load_row(potential, n), ~lanes))
             spike_count[n] += count_lanes(lanes & counted)
             if lanes & watched[n]:

@@ -97,6 +97,22 @@ def test_any_image_however_split(seed: int, family: str, stretches: list[int]) -
 
 
 @pytest.mark.differential
+@pytest.mark.parametrize("family", ["temporal", "everything", "everything, on delivery", "late, own leak, clear"])
+def test_a_single_neuron(family: str) -> None:
+    """Tables of one entry are not empty."""
+    rng = np.random.default_rng(6)
+    image = random_image(rng, family_spec(family), 1, 12, 4)
+    processors = [Processor(image, name) for name in ENGINES]
+    for cycle in range(60):
+        events = random_events(rng, image, cycle, cycle + 3, 2)
+        for processor in processors:
+            processor.inject(events)
+        assert len({tuple(as_rows(processor.step())) for processor in processors}) == 1
+        assert all(processor.state() == processors[0].state() for processor in processors)
+    assert processors[0].counters.spikes > 3
+
+
+@pytest.mark.differential
 @pytest.mark.parametrize("family", ["temporal", "everything", "everything, subtract", "own leak", "late"])
 def test_many_neurons_of_which_few_are_busy(family: str) -> None:
     """Blocks are looked at where something arrives, and slopes are something."""
