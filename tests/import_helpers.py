@@ -1,4 +1,4 @@
-"""Random models of real numbers in which everything can be had exactly."""
+"""Models of real numbers: random ones in which everything can be had exactly, and single layers brought to integers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ import numpy as np
 
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.model import BatchNorm, Conv, Fire, Flat, FloatModel, Join, Linear, Pool, Scale, Step, Sum
+from compiler.frontends.quantising.quantise import quantise
 
+BINARY = {"kind": "binary", "threshold": 1}
 ENCODINGS = ({"kind": "binary", "threshold": 3}, {"kind": "bitplanes", "bits": 3}, {"kind": "count", "levels": 5})
+
+
+def step(source, name="step", level=0.5, strict=False, **ends):
+    return Step(name, (source,), np.array([level]), strict, **ends)
+
+
+def brought(*layers, shape=(3, 1, 1), **said):
+    said.setdefault("encoding", BINARY)
+    return quantise(FloatModel("net", "test", shape, layers), Assumptions(**said))
 
 
 def random_model(seed):

@@ -132,9 +132,9 @@ def test_a_header_without_a_key(case, capsys, data, key):
 def extended():
     """Bytes of an image with every optional section."""
     spec = neuroproc.load_profile("np16-temporal")
-    spec = replace(spec, name="all", pooling_groups=True)
+    spec = replace(spec, name="all", pooling_groups=True, leak="per-neuron")
     port = neuroproc.Port("a", 0)
-    arrays = {"once": [1, 0, 0], "group": [2, 2, -1], "kind": [1, 2]}
+    arrays = {"once": [1, 0, 0], "group": [2, 2, -1], "kind": [1, 2], "leaks": [0, 1, 0]}
     return encode_image(
         neuroproc.build_image(spec, [1, 2, 3], [0, 1], [1, 0], [1, 1], [3, 4], [port], [port], **arrays), "test"
     )
