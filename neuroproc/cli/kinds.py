@@ -59,6 +59,19 @@ def kind_of(path: str | Path) -> str:
     return kind_of_bytes(read_bytes(path), str(path))
 
 
+def as_image(path: str) -> str:
+    """What to do with a file that should have been an image, as the end of a message; empty where nothing helps."""
+    try:
+        found = kind_of(path)
+    except FormatError:
+        return ""
+    if found == TENNLAB:
+        return f"; it is of the kind '{found}': neuroproc convert {path} IMAGE.npi makes an image of it"
+    if found == NETWORK or found in FOREIGN:
+        return f"; it is of the kind '{found}': neuroproc compile {path} -o IMAGE.npi makes an image of it"
+    return ""
+
+
 def kind_of_bytes(data: bytes, where: str) -> str:
     """One of `KINDS`, of what is no HDF5 file.
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
+from isa_spec.errors import FormatError
 from isa_spec.image import ProcessorImage
 from neuroproc.formats.images import load_image, save_image
 
@@ -15,8 +16,22 @@ STANDARD = "-"
 
 
 def get_image(place: str) -> ProcessorImage:
-    """Image from a file or from standard input."""
-    return load_image(sys.stdin.buffer if place == STANDARD else place)
+    """Image from a file or from standard input.
+
+    Raises
+    ------
+    FormatError
+        As `load_image`; of a network, with the command that makes an image of it.
+    """
+    if place == STANDARD:
+        return load_image(sys.stdin.buffer)
+    try:
+        return load_image(place)
+    except FormatError as error:
+        # Late: what only counts or runs images needs no reader of networks.
+        from neuroproc.cli.kinds import as_image
+
+        raise FormatError(f"{error}{as_image(place)}") from None
 
 
 def put_image(place: str, image: ProcessorImage) -> None:

@@ -210,8 +210,15 @@ def test_any_change_of_a_sealed_header_is_used_or_refused(case, capsys, data, bl
 
 
 def test_a_network_is_no_image_and_an_image_no_network(case, capsys):
-    refused(call(capsys, "count", case.network), "tiny.json", "not a processor image")
+    compiled = f"; it is of the kind 'layered network': neuroproc compile {case.network} -o IMAGE.npi makes an image"
+    refused(call(capsys, "count", case.network), "tiny.json", "not a processor image", compiled)
     refused(call(capsys, "compile", case.image, "-o", case.folder / "new.npi"), "tiny.npi", "not JSON")
+
+
+def test_a_network_of_tennlab_is_no_image_yet(case, capsys):
+    path = case.folder / "risp.json"
+    path.write_text('{"Nodes": [], "Edges": []}')
+    refused(call(capsys, "run", path, case.spikes), "'TENNLab network'", f"neuroproc convert {path} IMAGE.npi makes")
 
 
 def test_an_image_that_was_not_compiled_cannot_classify(case, capsys):
