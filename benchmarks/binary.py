@@ -22,7 +22,7 @@ import numpy as np
 from methods import Different, Set, percent, predicted, read_set, record_of
 
 import neuroproc
-from compiler.layers import Conv2d, Dense
+from compiler.networks.layers import Conv2d, Dense
 from neuroproc.cli.classify import positive
 from neuroproc.cli.show import progress
 

@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import neuroproc
-from compiler.layers import Conv2d, Dense, Flatten, Layer
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.layers import Conv2d, Dense, Flatten, Layer
+from compiler.networks.network import INPUT, LayeredNetwork
 from neuroproc.classification import Classification
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import neuroproc
 from benchmarks.checked import compiled
+from compiler.costing.search import all_options, pareto_front
 from compiler.schedule import fill_channels
-from compiler.search import all_options, pareto_front
 from neuroproc.cli.compile import unroll
 from neuroproc.cli.explore import REFERENCE, as_dict
 from neuroproc.plots import plot_trade

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from compiler.evaluate import evaluate
-from compiler.layers import Add, Conv2d, Dense, Layer, Pool2d
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Add, Conv2d, Dense, Layer, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.coding import largest_value
 
 ENCODING = {"kind": "bitplanes", "bits": 4}

@@ -27,7 +27,7 @@ import numpy as np
 from methods import Different, Set, percent, predicted, read_set
 
 import neuroproc
-from compiler.layers import Conv2d, Dense, Pool2d
+from compiler.networks.layers import Conv2d, Dense, Pool2d
 from isa_spec.decoding import to_classes
 from isa_spec.trains import step_values
 from neuroproc.cli.classify import positive

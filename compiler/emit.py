@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from compiler import control
-from compiler.cost import CONTROL, Cost, cost_of
-from compiler.fans import splits_fan_out
+from compiler.costing.cost import CONTROL, Cost, cost_of
+from compiler.costing.fans import splits_fan_out
+from compiler.folding import control
 from compiler.graph import GraphBuilder, NeuronGraph
 from compiler.lowering.clocks import emit_charges, emit_clock, emit_gates, emit_turns, emit_wiping
 from compiler.lowering.hold import emit_hold
 from compiler.lowering.latch import emit_latch
 from compiler.lowering.pools import emit_group, emit_rivals
 from compiler.lowering.window import emit_window
-from compiler.network import LayeredNetwork
+from compiler.networks.network import LayeredNetwork
 from compiler.passes.insert_relays import insert_relays
 from compiler.passes.one_per_pair import one_per_pair
 from compiler.passes.split_fan_out import split_fan_out

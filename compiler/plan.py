@@ -36,7 +36,7 @@ class FoldPlan:
         ``force``: a positive one makes every unit fire, and so reset. ``leak``: the processor's neurons forget by
         themselves, and a slot takes one cycle. ``auto``: leak if the processor has it, else floor if it has one and
         negative weights, else force; a latched network is cleared by synapses that do, where it can be laid out with
-        slopes (`compiler.slopes`).
+        slopes (`compiler.charging.slopes`).
     dense : str
         One of `DENSE`, for layers of one position after a stream. ``aligned``: delays bring all values to one cycle.
         ``held``: units gather values as they come, and are released after the last. ``auto``: held where that takes

@@ -7,25 +7,25 @@ from math import gcd
 
 import numpy as np
 
-from compiler.axis import Axis
-from compiler.charges import Charges, clearing_way, layer_charges, least_delay, no_charges
-from compiler.drive import each_channel
-from compiler.fans import check_fan_in
-from compiler.geometry import Geometry, make_geometry
-from compiler.hold import FROM_STREAM, HoldCharges, hold_charges
-from compiler.latch import latch_charges
-from compiler.lines import missing_lead
-from compiler.network import LayeredNetwork
-from compiler.pitches import Pitch, find_pitches
+from compiler.charging.charges import Charges, clearing_way, layer_charges, least_delay, no_charges
+from compiler.charging.hold import FROM_STREAM, HoldCharges, hold_charges
+from compiler.charging.latch import latch_charges
+from compiler.charging.rate import check_rate, rate_charges
+from compiler.charging.slopes import has_slopes
+from compiler.costing.fans import check_fan_in
+from compiler.costing.lines import missing_lead
+from compiler.folding.axis import Axis
+from compiler.folding.geometry import Geometry, make_geometry
+from compiler.folding.pitches import Pitch, find_pitches
+from compiler.folding.pools import check_pools
+from compiler.folding.rivals import check_late, output_charges, reset_together
+from compiler.folding.starts import earliest_start, starts_of, stream_extent
+from compiler.folding.turn_search import fill_turns, find_turns
+from compiler.folding.turns import TurnCharges, Turns, followed, shared_channels, turn_charges
+from compiler.networks.drive import each_channel
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
-from compiler.pools import check_pools
-from compiler.rate import check_rate, rate_charges
-from compiler.rivals import check_late, output_charges, reset_together
-from compiler.slopes import has_slopes
 from compiler.stages import Part, Schedule, Stage, Taps
-from compiler.starts import earliest_start, starts_of, stream_extent
-from compiler.turn_search import fill_turns, find_turns
-from compiler.turns import TurnCharges, Turns, followed, shared_channels, turn_charges
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
@@ -161,7 +161,7 @@ def _refuse_delayed(spec: ProcessorSpec) -> None:
 
 
 def fill_channels(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan, stretch: int = 1) -> FoldPlan:
-    """The plan with channels on few neurons, as idle time has room for them (`compiler.turn_search.fill_turns`).
+    """The plan with channels on few neurons, as idle time has room for them (`fill_turns`).
 
     Parameters
     ----------

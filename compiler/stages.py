@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.charges import Charges, clearing_way, least_delay
-from compiler.drive import Window
-from compiler.hold import HoldCharges
-from compiler.network import LayeredNetwork
+from compiler.charging.charges import Charges, clearing_way, least_delay
+from compiler.charging.hold import HoldCharges
+from compiler.folding.rivals import Rivals
+from compiler.folding.turns import TurnCharges
+from compiler.networks.drive import Window
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
-from compiler.rivals import Rivals
-from compiler.turns import TurnCharges
 from isa_spec.spec import ProcessorSpec
 from isa_spec.stream import StreamContract
 
@@ -131,7 +131,8 @@ class Schedule:
     lead : int, cycles
         How much longer all delays are than they need be, so that fan-outs can be split.
     slopes : bool
-        Whether it is the schedule of a latched network whose input lanes and units fire once (`compiler.slopes`).
+        Whether it is the schedule of a latched network whose input lanes and units fire once
+        (`compiler.charging.slopes`).
     """
 
     network: LayeredNetwork

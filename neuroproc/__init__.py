@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any
 from neuroproc.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from compiler.cost import Cost, cost_of
-    from compiler.dead import find_dead, remove_dead
-    from compiler.dot import image_dot, network_dot
+    from compiler.costing.cost import Cost, cost_of
     from compiler.emit import compile_network
-    from compiler.evaluate import evaluate
     from compiler.frontends.imported import Assumptions
     from compiler.frontends.importing import import_network
     from compiler.frontends.nir.writer import write_nir
@@ -30,12 +27,15 @@ if TYPE_CHECKING:
         train_straight_through,
         train_whetstone,
     )
-    from compiler.network import LayeredNetwork
-    from compiler.network_file import load_network
-    from compiler.network_writer import save_network
+    from compiler.networks.dead import find_dead, remove_dead
+    from compiler.networks.evaluate import evaluate
+    from compiler.networks.network import LayeredNetwork
+    from compiler.networks.network_file import load_network
+    from compiler.networks.network_writer import save_network
     from compiler.plan import FoldPlan, legal_unrolls
     from compiler.schedule import make_schedule
-    from compiler.views import to_graphml, to_networkx
+    from compiler.views.dot import image_dot, network_dot
+    from compiler.views.graphs import to_graphml, to_networkx
     from isa_spec.errors import NeuroprocError
     from isa_spec.image import Port, ProcessorImage, build_image
     from isa_spec.spec import ProcessorSpec, load_profile, profile_names
@@ -63,11 +63,11 @@ _HOME = {
     "Assumptions": "compiler.frontends.imported",
     "BinaryConversion": "compiler.learning.binary_conversion",
     "Conversion": "compiler.learning.conversion",
-    "Cost": "compiler.cost",
+    "Cost": "compiler.costing.cost",
     "Course": "compiler.learning.course",
     "Examples": "compiler.learning.data",
     "FoldPlan": "compiler.plan",
-    "LayeredNetwork": "compiler.network",
+    "LayeredNetwork": "compiler.networks.network",
     "NeuroprocError": "isa_spec.errors",
     "Port": "isa_spec.image",
     "PotentialProbe": "neuroproc.probe",
@@ -82,23 +82,23 @@ _HOME = {
     "classify": "neuroproc.classification",
     "classify_by_margin": "neuroproc.early_exit",
     "compile_network": "compiler.emit",
-    "cost_of": "compiler.cost",
+    "cost_of": "compiler.costing.cost",
     "count": "neuroproc.measures",
     "demo": "neuroproc.cli.demo",
     "diff": "neuroproc.difference",
     "encode_frames": "neuroproc.host",
-    "evaluate": "compiler.evaluate",
+    "evaluate": "compiler.networks.evaluate",
     "events_to_frames": "neuroproc.formats.binning",
     "explain": "neuroproc.explanation",
-    "find_dead": "compiler.dead",
-    "image_dot": "compiler.dot",
+    "find_dead": "compiler.networks.dead",
+    "image_dot": "compiler.views.dot",
     "import_network": "compiler.frontends.importing",
     "legal_unrolls": "compiler.plan",
     "load_image": "neuroproc.formats.images",
-    "load_network": "compiler.network_file",
+    "load_network": "compiler.networks.network_file",
     "load_profile": "isa_spec.spec",
     "make_schedule": "compiler.schedule",
-    "network_dot": "compiler.dot",
+    "network_dot": "compiler.views.dot",
     "profile_names": "isa_spec.spec",
     "read_all_events": "neuroproc.formats.events",
     "read_events": "neuroproc.formats.events",
@@ -106,11 +106,11 @@ _HOME = {
     "read_labels": "neuroproc.formats.frames",
     "read_spikes": "neuroproc.formats.spikes",
     "read_tennlab": "neuroproc.tennlab.image",
-    "remove_dead": "compiler.dead",
+    "remove_dead": "compiler.networks.dead",
     "save_image": "neuroproc.formats.images",
-    "save_network": "compiler.network_writer",
-    "to_graphml": "compiler.views",
-    "to_networkx": "compiler.views",
+    "save_network": "compiler.networks.network_writer",
+    "to_graphml": "compiler.views.graphs",
+    "to_networkx": "compiler.views.graphs",
     "train_binary": "compiler.learning.train",
     "train_rate": "compiler.learning.train",
     "train_single_spike": "compiler.learning.train",

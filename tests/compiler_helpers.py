@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 import neuroproc
-from compiler.charges import ways_to_clear
-from compiler.cost import cost_of
+from compiler.charging.charges import ways_to_clear
+from compiler.costing.cost import cost_of
 from compiler.emit import emit
-from compiler.geometry import make_geometry
+from compiler.folding.geometry import make_geometry
+from compiler.folding.pitches import find_pitches
 from compiler.graph import NeuronGraph
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
-from compiler.network import INPUT, LayeredNetwork
-from compiler.pitches import find_pitches
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
+from compiler.networks.network import INPUT, LayeredNetwork
 from compiler.plan import FoldPlan, legal_tiles, legal_unrolls
 from compiler.schedule import fill_channels, make_schedule
 from isa_spec.coding import largest_value

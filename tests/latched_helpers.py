@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from compiler_helpers import random_network, random_plan, random_spec
 
-from compiler.layers import Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.networks.layers import Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from isa_spec.spec import ProcessorSpec, load_profile
 

@@ -14,8 +14,8 @@ from compiler_helpers import random_network
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.model import FloatModel
 from compiler.frontends.nir.file import read_nir
-from compiler.layers import Add, Concat, Conv2d, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.networks.layers import Add, Concat, Conv2d, Pool2d
+from compiler.networks.network import LayeredNetwork
 from isa_spec.errors import NetworkError
 
 STORED = Path(__file__).parent / "data" / "nir"

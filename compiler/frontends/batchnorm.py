@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.network import EXACT
+from compiler.networks.network import EXACT
 from isa_spec.errors import NetworkError
 
 ARRAYS = ("gamma", "beta", "mean", "variance")

@@ -16,8 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import EXACT, INPUT, LayeredNetwork, beyond_exact, fineness_of
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import EXACT, INPUT, LayeredNetwork, beyond_exact, fineness_of
 from isa_spec.errors import NetworkError
 
 Weighted = TypeVar("Weighted", Conv2d, Dense)

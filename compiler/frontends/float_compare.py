@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from compiler.evaluate import classes
 from compiler.frontends.float_run import integrated
 from compiler.frontends.imported import Assumptions, Imported, Meaning
 from compiler.frontends.model import Fire, FloatLayer, Step
-from compiler.network import INPUT
+from compiler.networks.evaluate import classes
+from compiler.networks.network import INPUT
 
 ROUNDINGS = 2**10
 """How many roundings of the largest value of a map may add up in a sum."""

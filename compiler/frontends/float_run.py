@@ -23,8 +23,8 @@ from compiler.frontends.model import (
     Sum,
     Unsupported,
 )
-from compiler.layers import Pair
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.layers import Pair
+from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.errors import NetworkError
 from isa_spec.frames import as_frames
 from isa_spec.trains import step_values

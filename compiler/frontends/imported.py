@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from compiler.frontends.model import FloatModel
-from compiler.network import LayeredNetwork
+from compiler.networks.network import LayeredNetwork
 
 FIDELITIES = ("exact", "approximate", "unsupported")
 """What a layer's decisions are: those of its numbers; those of rounded ones; not to be had."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from compiler.layers import Pair, Shape
+from compiler.networks.layers import Pair, Shape
 
 
 @dataclass(frozen=True, eq=False)

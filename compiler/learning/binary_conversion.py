@@ -24,7 +24,7 @@ from compiler.learning.blocks import layers_of
 from compiler.learning.conversion import ReluWeights
 from compiler.learning.grid import largest
 from compiler.learning.widening import widened
-from compiler.network import RESETS, LayeredNetwork
+from compiler.networks.network import RESETS, LayeredNetwork
 from isa_spec.coding import check_encoding
 from isa_spec.errors import NetworkError
 

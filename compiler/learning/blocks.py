@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.layers import Conv2d, Dense, Flatten, Layer, Pool2d
 from compiler.learning.architectures import Architecture
-from compiler.network import INPUT, integers
+from compiler.networks.layers import Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import INPUT, integers
 
 
 def layers_of(

@@ -15,7 +15,7 @@ from compiler.learning.architectures import Architecture
 from compiler.learning.balancing import check_percentile, data_scales, model_scales, percentile_scales
 from compiler.learning.blocks import layers_of
 from compiler.learning.grid import largest
-from compiler.network import RESETS, LayeredNetwork
+from compiler.networks.network import RESETS, LayeredNetwork
 from isa_spec.coding import check_encoding
 from isa_spec.errors import NetworkError
 

@@ -12,7 +12,7 @@ from compiler.learning.integers import to_grid
 from compiler.learning.spiking_units import SpikingUnits, UnitsState
 from compiler.learning.thermometer import encoding_of
 from compiler.learning.units import EPSILON, output_first
-from compiler.network import LayeredNetwork
+from compiler.networks.network import LayeredNetwork
 
 
 def to_network(method: SpikingUnits, state: UnitsState, name: str) -> LayeredNetwork:

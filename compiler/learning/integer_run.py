@@ -1,4 +1,4 @@
-"""A trained network in integers: what `compiler.evaluate` does, faster, for the layers that training makes.
+"""A trained network in integers: what `compiler.networks.evaluate` does, faster, for the layers that training makes.
 
 Sums of one step are taken in floats of 32 bits, which hold integers below 2**24 exactly in any order of addition, and
 potentials in integers of 32 bits. A network that could leave either is refused.
@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from compiler.layers import Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.layers import Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.coding import largest_value
 from isa_spec.decoding import to_classes
 from isa_spec.errors import NetworkError

@@ -33,7 +33,7 @@ from compiler.learning.loop import chunks
 from compiler.learning.single_spike_kernels import NO_FLOOR
 from compiler.learning.spike_times import Layer, corrections, hear, heard_times, judge, run
 from compiler.learning.units import Unit, output_first
-from compiler.network import LayeredNetwork
+from compiler.networks.network import LayeredNetwork
 from isa_spec.decoding import to_classes
 
 PARTS = 4

@@ -20,7 +20,7 @@ from compiler.learning.course import Course, Progress
 from compiler.learning.data import Examples, hold_out
 from compiler.learning.grid import BITS, largest
 from compiler.learning.sharpening import Adaptive, Schedule, Scheduled, Simple, spread
-from compiler.network import LayeredNetwork
+from compiler.networks.network import LayeredNetwork
 from isa_spec.coding import check_encoding
 from isa_spec.errors import NetworkError, NeuroprocError
 
@@ -69,7 +69,7 @@ class Trained:
         Raises
         ------
         NetworkError
-            If its sums are beyond what can be run fast; see `compiler.evaluate`.
+            If its sums are beyond what can be run fast; see `compiler.networks.evaluate`.
         FormatError
             If the frames do not fit it.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler import control
+from compiler.folding import control
 from compiler.graph import GraphBuilder
 from compiler.stages import Schedule, Stage
 from isa_spec.kinds import CLEAR

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compiler import control
+from compiler.folding import control
 from compiler.graph import GraphBuilder
 from compiler.stages import Part, Schedule, Stage
 from isa_spec.stream import StreamContract

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from compiler.folding.rivals import Rivals
 from compiler.graph import GraphBuilder
-from compiler.rivals import Rivals
 from compiler.stages import Stage
 
 

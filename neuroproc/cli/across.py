@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from compiler.cost import cost_of
-from compiler.dead import remove_dead
+from compiler.costing.cost import cost_of
 from compiler.emit import emit
-from compiler.evaluate import evaluate
 from compiler.frontends.float_compare import FloatComparison, FloatDivergence, compare_floats
 from compiler.frontends.imported import Assumptions, Imported
 from compiler.frontends.importing import EVALUATORS, file_digest, float_values, import_network
 from compiler.frontends.quantising.records import parse_assumptions
-from compiler.network import LayeredNetwork
+from compiler.networks.dead import remove_dead
+from compiler.networks.evaluate import evaluate
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from compiler.schedule import make_schedule
 from isa_spec.coding import check_frames

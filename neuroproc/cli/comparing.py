@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.evaluate import evaluate
-from compiler.layers import Flatten
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Flatten
+from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.image import LayerRecord, ProcessorImage
 from isa_spec.trains import spike_trains
 from neuroproc.host import MapReader, encode_frames, input_contract, told_trains

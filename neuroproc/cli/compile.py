@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 
-from compiler.cost import CONTROL, Cost, cost_of
-from compiler.dead import DeadMatter, find_dead, remove_dead
+from compiler.costing.cost import CONTROL, Cost, cost_of
+from compiler.costing.search import WORDS, Bounds, Option, all_options, best_option
 from compiler.emit import emit
-from compiler.network import LayeredNetwork
+from compiler.networks.dead import DeadMatter, find_dead, remove_dead
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan, Tile
 from compiler.schedule import fill_channels, make_schedule
-from compiler.search import WORDS, Bounds, Option, all_options, best_option
 from compiler.stages import Schedule
 from isa_spec.errors import ScheduleError
 from isa_spec.files import write_atomically

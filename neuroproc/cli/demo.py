@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import neuroproc
-from compiler.cost import cost_of
+from compiler.costing.cost import cost_of
 from compiler.emit import emit
-from compiler.network_file import load_network
+from compiler.networks.network_file import load_network
 from compiler.plan import FoldPlan
 from compiler.schedule import fill_channels, make_schedule
 from isa_spec.spec import load_profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from compiler.search import MEASURES, Option, all_options, pareto_front
+from compiler.costing.search import MEASURES, Option, all_options, pareto_front
 from isa_spec.spec import load_profile
 from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network
 from neuroproc.cli.plans import configure_plan, plan_of

@@ -10,8 +10,8 @@ from typing import Any
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.importing import READERS, import_network, is_foreign
 from compiler.frontends.quantising.records import COMPARISONS
-from compiler.network import RESETS, LayeredNetwork
-from compiler.network_file import load_network
+from compiler.networks.network import RESETS, LayeredNetwork
+from compiler.networks.network_file import load_network
 from isa_spec.errors import NetworkError
 from neuroproc.cli.classify import positive
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from compiler.network_file import FORMAT as NETWORK_FORMAT
+from compiler.networks.network_file import FORMAT as NETWORK_FORMAT
 from isa_spec.arrays import NPY_MAGIC, ZIP_MAGIC, unzip
 from isa_spec.codec import HEADER
 from isa_spec.errors import FormatError

@@ -25,7 +25,7 @@ from compiler.learning.train import (
     train_straight_through,
     train_whetstone,
 )
-from compiler.network_writer import check_path, save_network
+from compiler.networks.network_writer import check_path, save_network
 from isa_spec.coding import RATE_SOURCES
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.dead import remove_dead
 from compiler.frontends.importing import is_foreign
-from compiler.network import LayeredNetwork
-from compiler.network_file import load_network
+from compiler.networks.dead import remove_dead
+from compiler.networks.network import LayeredNetwork
+from compiler.networks.network_file import load_network
 from isa_spec.coding import check_frames
 from isa_spec.errors import EmulationError, NetworkError
 from isa_spec.frames import as_frames

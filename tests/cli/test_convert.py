@@ -10,7 +10,7 @@ from cli_helpers import axis_entry, call, refused, write_json
 from convert_helpers import Standard, lost, silent
 
 import neuroproc
-from compiler.dot import image_dot, network_dot
+from compiler.views.dot import image_dot, network_dot
 from isa_spec.image import graph_digest
 from neuroproc.cli import convert
 from neuroproc.cli.kinds import KINDS

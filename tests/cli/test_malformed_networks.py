@@ -10,7 +10,7 @@ import pytest
 from cli_helpers import at, axis_entry, call, changed, network_entry, places, refused, without, write_json
 
 from compiler.emit import compile_network
-from compiler.network_file import parse_network
+from compiler.networks.network_file import parse_network
 from compiler.plan import FoldPlan
 from isa_spec.errors import NeuroprocError
 from isa_spec.spec import load_profile

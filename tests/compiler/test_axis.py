@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from compiler.axis import axis_taps
+from compiler.folding.axis import axis_taps
 
 CASES = [
     (size, unroll, kernel, stride, padding)

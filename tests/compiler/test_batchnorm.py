@@ -5,11 +5,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from compiler.dead import remove_dead
 from compiler.emit import compile_network
-from compiler.evaluate import evaluate
 from compiler.frontends.batchnorm import ceil_with_root, fold_batchnorm
-from compiler.network_file import parse_network
+from compiler.networks.dead import remove_dead
+from compiler.networks.evaluate import evaluate
+from compiler.networks.network_file import parse_network
 from compiler.plan import FoldPlan
 from isa_spec.errors import NetworkError
 from isa_spec.spec import load_profile

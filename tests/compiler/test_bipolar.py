@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from compiler_helpers import random_frames, random_network, random_weights
 
-from compiler.drive import spiking_layers
 from compiler.emit import compile_network
-from compiler.evaluate import evaluate
 from compiler.frontends.bipolar import from_bipolar
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
-from compiler.network_file import parse_network
+from compiler.networks.drive import spiking_layers
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
+from compiler.networks.network_file import parse_network
 from compiler.plan import FoldPlan
 from isa_spec.errors import NetworkError
 from isa_spec.spec import load_profile

@@ -8,14 +8,14 @@ import pytest
 from compiler_helpers import random_case
 
 import neuroproc
-from compiler import control
-from compiler.charges import layer_charges, ways_to_clear
-from compiler.cost import cost_of
-from compiler.drive import Window
+from compiler.charging.charges import layer_charges, ways_to_clear
+from compiler.costing.cost import cost_of
 from compiler.emit import compile_network, emit
-from compiler.evaluate import evaluate
-from compiler.layers import Conv2d, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.folding import control
+from compiler.networks.drive import Window
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Conv2d, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from compiler.schedule import make_schedule
 from isa_spec.errors import ResourceError, ScheduleError

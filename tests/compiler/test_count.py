@@ -7,12 +7,12 @@ import pytest
 from compiler_helpers import cost_by_layer
 
 import neuroproc
-from compiler.charges import layer_charges, ways_to_clear
-from compiler.cost import cost_of
-from compiler.drive import Window
+from compiler.charging.charges import layer_charges, ways_to_clear
+from compiler.costing.cost import cost_of
 from compiler.emit import compile_network, emit
-from compiler.layers import Conv2d, Dense, Flatten
-from compiler.network import LayeredNetwork
+from compiler.networks.drive import Window
+from compiler.networks.layers import Conv2d, Dense, Flatten
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
 from isa_spec.coding import to_planes

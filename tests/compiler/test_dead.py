@@ -8,12 +8,12 @@ from cli_helpers import call, write_json
 from compiler_helpers import random_frames, random_network, random_pair, random_plan
 
 import neuroproc
-from compiler.cost import cost_of
-from compiler.dead import DeadLayer, find_dead, remove_dead
+from compiler.costing.cost import cost_of
 from compiler.emit import compile_network, emit
-from compiler.evaluate import evaluate
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.networks.dead import DeadLayer, find_dead, remove_dead
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.schedule import make_schedule
 from isa_spec.errors import NetworkError
 from isa_spec.spec import load_profile

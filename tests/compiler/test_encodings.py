@@ -5,12 +5,12 @@ import pytest
 from cli_helpers import with_header
 
 import neuroproc
-from compiler.cost import cost_of
-from compiler.drive import spiking_layers
+from compiler.costing.cost import cost_of
 from compiler.emit import compile_network, emit
-from compiler.evaluate import evaluate
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.networks.drive import spiking_layers
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
 from isa_spec.codec import decode_image, encode_image

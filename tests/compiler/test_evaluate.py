@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from compiler_helpers import random_frames, random_network
 
-from compiler.drive import spiking_layers
 from compiler.emit import compile_network
-from compiler.evaluate import classes, evaluate
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.networks.drive import spiking_layers
+from compiler.networks.evaluate import classes, evaluate
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile

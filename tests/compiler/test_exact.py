@@ -7,9 +7,9 @@ import pytest
 from compiler_helpers import check_fold, random_case, random_frames, random_network
 
 import neuroproc
-from compiler.cost import cost_of
+from compiler.costing.cost import cost_of
 from compiler.emit import compile_network, emit
-from compiler.evaluate import evaluate
+from compiler.networks.evaluate import evaluate
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
 from isa_spec.codec import encode_image

@@ -8,13 +8,13 @@ import pytest
 from compiler_helpers import cost_by_layer, graph_of, random_case, random_frames, small_network
 
 import neuroproc
-from compiler.cost import cost_of
+from compiler.costing.cost import cost_of
+from compiler.costing.search import all_options
 from compiler.emit import compile_network, emit
 from compiler.passes.insert_relays import insert_relays
 from compiler.passes.split_fan_out import fan_tree, split_fan_out
 from compiler.plan import FoldPlan
 from compiler.schedule import make_schedule
-from compiler.search import all_options
 from isa_spec.errors import ResourceError
 from isa_spec.image import ROLES
 from isa_spec.spec import load_profile

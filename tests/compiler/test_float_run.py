@@ -7,7 +7,6 @@ import pytest
 from fraction_helpers import exact_run, exact_steps, seen
 from import_helpers import brought, random_gathering, random_model, step
 
-from compiler.evaluate import evaluate
 from compiler.frontends.float_compare import FloatComparison, compare_floats
 from compiler.frontends.float_run import float_frames, run_floats
 from compiler.frontends.imported import Assumptions
@@ -17,6 +16,7 @@ from compiler.frontends.model import (
     Unsupported,
 )
 from compiler.frontends.quantising.quantise import quantise
+from compiler.networks.evaluate import evaluate
 from isa_spec.errors import NetworkError
 from isa_spec.trains import step_values
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import neuroproc
-from compiler.cost import cost_of
-from compiler.drive import Window
+from compiler.charging.hold import hold_charges
+from compiler.costing.cost import cost_of
 from compiler.emit import emit
-from compiler.hold import hold_charges
-from compiler.layers import Conv2d, Dense, Flatten
-from compiler.network import LayeredNetwork
+from compiler.networks.drive import Window
+from compiler.networks.layers import Conv2d, Dense, Flatten
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from compiler.schedule import make_schedule
 from isa_spec.errors import ResourceError, ScheduleError

@@ -11,7 +11,6 @@ from fraction_helpers import exact_run, seen
 from import_helpers import brought, random_gathering, random_model, step
 
 from compiler.emit import compile_network
-from compiler.evaluate import classes, evaluate
 from compiler.frontends.float_run import run_floats
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.model import (
@@ -28,8 +27,9 @@ from compiler.frontends.model import (
 )
 from compiler.frontends.quantising.quantise import quantise
 from compiler.frontends.quantising.records import parse_assumptions, plain_assumptions
-from compiler.network_file import load_network
-from compiler.network_writer import save_network
+from compiler.networks.evaluate import classes, evaluate
+from compiler.networks.network_file import load_network
+from compiler.networks.network_writer import save_network
 from compiler.plan import FoldPlan
 from isa_spec.spec import load_profile
 from neuroproc.cli.verify import verify

@@ -8,13 +8,13 @@ from compiler_helpers import check_fold
 from latched_helpers import DEEP, classifier, frames_of, random_latched_case
 
 import neuroproc
-from compiler.cost import cost_of
-from compiler.dead import remove_dead
+from compiler.costing.cost import cost_of
+from compiler.costing.search import all_options
 from compiler.emit import compile_network, emit
-from compiler.evaluate import classes, evaluate
+from compiler.networks.dead import remove_dead
+from compiler.networks.evaluate import classes, evaluate
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import fill_channels, make_schedule
-from compiler.search import all_options
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.image import ROLES
 from isa_spec.spec import load_profile

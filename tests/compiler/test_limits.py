@@ -7,10 +7,10 @@ import pytest
 from compiler_helpers import cost_by_layer, graph_of, random_case, random_frames, small_network
 
 import neuroproc
-from compiler.cost import cost_of
+from compiler.costing.cost import cost_of
 from compiler.emit import compile_network, emit
-from compiler.layers import Add, Conv2d
-from compiler.network import LayeredNetwork
+from compiler.networks.layers import Add, Conv2d
+from compiler.networks.network import LayeredNetwork
 from compiler.passes.insert_relays import insert_relays
 from compiler.passes.one_per_pair import Line, one_per_pair
 from compiler.plan import FoldPlan

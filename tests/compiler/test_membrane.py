@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler.evaluate import evaluate
-from compiler.layers import Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
-from compiler.network_file import load_network
-from compiler.network_writer import save_network
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
+from compiler.networks.network_file import load_network
+from compiler.networks.network_writer import save_network
 from isa_spec.errors import NetworkError
 from isa_spec.trains import rate_trains
 

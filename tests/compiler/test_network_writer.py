@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from compiler_helpers import random_network
 
-from compiler.evaluate import evaluate
 from compiler.frontends.bipolar import from_bipolar
-from compiler.layers import Add, Conv2d, Pool2d
-from compiler.network import INPUT, LayeredNetwork
-from compiler.network_file import load_network, parse_network
-from compiler.network_writer import save_network
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Add, Conv2d, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork
+from compiler.networks.network_file import load_network, parse_network
+from compiler.networks.network_writer import save_network
 from isa_spec.errors import FormatError, NetworkError, NeuroprocError
 
 

@@ -14,9 +14,9 @@ from compiler.frontends.imported import Assumptions
 from compiler.frontends.importing import import_network
 from compiler.frontends.nir.file import read_nir
 from compiler.frontends.nir.writer import write_nir
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
-from compiler.network import INPUT, LayeredNetwork
-from compiler.network_file import load_network
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork
+from compiler.networks.network_file import load_network
 from isa_spec.errors import FormatError, NetworkError, NeuroprocError
 
 pytest.importorskip("h5py")

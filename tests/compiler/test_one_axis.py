@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from compiler.emit import compile_network
-from compiler.evaluate import evaluate
-from compiler.network_file import load_network, parse_network
+from compiler.networks.evaluate import evaluate
+from compiler.networks.network_file import load_network, parse_network
 from compiler.plan import FoldPlan
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile

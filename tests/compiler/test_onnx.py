@@ -10,11 +10,11 @@ import pytest
 from foreign_helpers import import_or_refuse
 from onnx_helpers import QONNX, Writer, eighths, random_file
 
-from compiler.evaluate import evaluate
 from compiler.frontends.float_run import run_floats
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.importing import import_network
 from compiler.frontends.onnx.file import evaluate_onnx, read_onnx
+from compiler.networks.evaluate import evaluate
 
 pytestmark = pytest.mark.oracle
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from compiler.emit import compile_network
-from compiler.evaluate import evaluate
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.importing import import_network
 from compiler.frontends.onnx.file import evaluate_onnx
+from compiler.networks.evaluate import evaluate
 from compiler.plan import FoldPlan
 from isa_spec.spec import load_profile
 from neuroproc.classification import classify

@@ -7,8 +7,8 @@ import pytest
 from fraction_helpers import exact_run, exact_steps, seen
 from import_helpers import random_gathering, random_model
 
-from compiler.evaluate import classes, evaluate
 from compiler.frontends.quantising.quantise import quantise
+from compiler.networks.evaluate import classes, evaluate
 from isa_spec.trains import step_values
 
 pytestmark = pytest.mark.oracle

@@ -7,15 +7,15 @@ import pytest
 from compiler_helpers import check_fold, random_frames, random_network, random_plan, random_spec
 
 import neuroproc
-from compiler.cost import cost_of
-from compiler.dead import find_dead, remove_dead
+from compiler.costing.cost import cost_of
+from compiler.costing.search import all_options
 from compiler.emit import compile_network, emit
-from compiler.evaluate import classes, evaluate, final_potentials
-from compiler.layers import Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.networks.dead import find_dead, remove_dead
+from compiler.networks.evaluate import classes, evaluate, final_potentials
+from compiler.networks.layers import Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import fill_channels, make_schedule
-from compiler.search import all_options
 from isa_spec.errors import NetworkError, ResourceError, ScheduleError
 from isa_spec.image import ROLES
 from isa_spec.spec import load_profile

@@ -8,15 +8,15 @@ import pytest
 from compiler_helpers import check_fold, random_conv, random_spec, random_thresholds, random_tiles, random_weights
 
 import neuroproc
-from compiler.cost import cost_of
-from compiler.dead import remove_dead
+from compiler.costing.cost import cost_of
+from compiler.costing.search import all_options
 from compiler.emit import compile_network
-from compiler.evaluate import classes, evaluate
-from compiler.layers import Conv2d, Dense, Flatten, Pool2d
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.dead import remove_dead
+from compiler.networks.evaluate import classes, evaluate
+from compiler.networks.layers import Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
-from compiler.search import all_options
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.image import ROLES
 from isa_spec.spec import load_profile

@@ -9,9 +9,9 @@ from compiler_helpers import random_network
 from emulator_helpers import FAMILIES, family_spec, random_image
 from views_helpers import by_neuron, from_graph
 
-from compiler.network_file import load_network
-from compiler.network_writer import save_network
-from compiler.views import to_graphml
+from compiler.networks.network_file import load_network
+from compiler.networks.network_writer import save_network
+from compiler.views.graphs import to_graphml
 from isa_spec.codec import decode_image, encode_image
 from isa_spec.image import graph_digest
 

@@ -9,13 +9,13 @@ import pytest
 from compiler_helpers import random_network
 
 import neuroproc
-from compiler.cost import cost_of
+from compiler.costing.cost import cost_of
+from compiler.costing.search import MEASURES, Bounds, all_options, best_option, pareto_front
 from compiler.emit import compile_network
-from compiler.layers import Add, Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.networks.layers import Add, Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
-from compiler.search import MEASURES, Bounds, all_options, best_option, pareto_front
 from isa_spec.errors import ResourceError
 from isa_spec.spec import load_profile
 

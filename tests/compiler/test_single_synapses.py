@@ -7,7 +7,7 @@ import pytest
 from emulator_helpers import FAMILIES, family_spec, make_spec, random_events, random_image
 
 import neuroproc
-from compiler.single_synapses import single_synapses
+from compiler.passes.single_synapses import single_synapses
 from isa_spec.errors import ResourceError
 from isa_spec.image import ROLES, Port, build_image, check_image
 from neuroproc.probe import SpikeProbe

@@ -8,13 +8,13 @@ from compiler_helpers import check_fold
 from latched_helpers import DEEP, classifier, frames_of, random_latched_case
 
 import neuroproc
-from compiler.cost import cost_of
+from compiler.costing.cost import cost_of
+from compiler.costing.search import all_options
 from compiler.emit import compile_network, emit
-from compiler.evaluate import classes, evaluate
-from compiler.layers import Dense, Flatten
+from compiler.networks.evaluate import classes, evaluate
+from compiler.networks.layers import Dense, Flatten
 from compiler.plan import FoldPlan, legal_unrolls
 from compiler.schedule import make_schedule
-from compiler.search import all_options
 from isa_spec.errors import ScheduleError
 from isa_spec.image import ROLES
 from isa_spec.kinds import CHARGE, CLEAR, SLOPE

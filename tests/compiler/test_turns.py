@@ -8,14 +8,14 @@ from compiler_helpers import cost_by_layer, random_case, random_frames, random_n
 
 import compiler.schedule
 import neuroproc
-from compiler.cost import cost_of
-from compiler.drive import Window
+from compiler.costing.cost import cost_of
 from compiler.emit import compile_network, emit
-from compiler.layers import Conv2d, Dense, Flatten, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.folding.turns import _worst_cycle
+from compiler.networks.drive import Window
+from compiler.networks.layers import Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from compiler.schedule import fill_channels, make_schedule
-from compiler.turns import _worst_cycle
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.image import ROLES
 from isa_spec.spec import load_profile

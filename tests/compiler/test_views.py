@@ -16,10 +16,10 @@ from emulator_helpers import ALL_FAMILIES, FAMILIES, family_spec, make_spec, ran
 from views_helpers import by_neuron, from_graph
 
 import neuroproc
-from compiler import dot, views
-from compiler.dot import image_dot, network_dot
-from compiler.network_file import load_network
-from compiler.views import to_graphml, to_networkx
+from compiler.networks.network_file import load_network
+from compiler.views import dot, graphs
+from compiler.views.dot import image_dot, network_dot
+from compiler.views.graphs import to_graphml, to_networkx
 from isa_spec.errors import FormatError
 from isa_spec.image import ROLES, LayerRecord, graph_digest
 from isa_spec.names import neuron_names
@@ -73,7 +73,7 @@ def test_a_node_whose_name_xml_cannot_hold():
         to_graphml(named)
 
 
-@pytest.mark.parametrize(("module", "view"), [(views, to_graphml), (dot, image_dot)])
+@pytest.mark.parametrize(("module", "view"), [(graphs, to_graphml), (dot, image_dot)])
 def test_too_many_synapses_for_a_view(module, view, monkeypatch):
     image = random_image(np.random.default_rng(1), make_spec(), n_synapses=60)
     monkeypatch.setattr(module, "MOST_SYNAPSES", image.n_synapses)

@@ -9,10 +9,10 @@ import pytest
 from foreign_helpers import import_or_refuse
 from weights_helpers import random_dump
 
-from compiler.evaluate import evaluate
 from compiler.frontends.float_run import run_floats
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.weights.file import read_dump
+from compiler.networks.evaluate import evaluate
 
 pytestmark = pytest.mark.oracle
 

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from compiler.evaluate import evaluate
 from compiler.frontends.imported import Assumptions
 from compiler.frontends.importing import import_network
 from compiler.frontends.model import Step, Unsupported
 from compiler.frontends.weights.file import read_dump
+from compiler.networks.evaluate import evaluate
 from isa_spec.decoding import to_classes
 from isa_spec.errors import FormatError
 

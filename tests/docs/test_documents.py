@@ -65,7 +65,7 @@ def test_links_lead_somewhere(document):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_modules_and_files_that_are_named_exist(document):
-    """Paths in backquotes: `compiler/axis.py`, `neuroproc/kernels/`."""
+    """Paths in backquotes: `compiler/folding/axis.py`, `neuroproc/kernels/`."""
     for name in re.findall(
         r"`((?:isa_spec|compiler|neuroproc|tests|benchmarks|docs|examples)/[\w./*+-]*)`", document.read_text()
     ):
@@ -95,7 +95,7 @@ def test_every_command_is_documented():
 
 
 def test_every_layer_type_is_documented():
-    from compiler.network_file import _KEYS
+    from compiler.networks.network_file import _KEYS
 
     text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     for kind, (required, optional) in _KEYS.items():

@@ -9,9 +9,9 @@ import pytest
 
 import neuroproc
 from compiler.emit import compile_network
-from compiler.evaluate import classes, evaluate, final_potentials
-from compiler.layers import Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import LayeredNetwork
+from compiler.networks.evaluate import classes, evaluate, final_potentials
+from compiler.networks.layers import Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.image import ProcessorImage

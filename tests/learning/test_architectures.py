@@ -5,7 +5,7 @@ import pytest
 
 from compiler.learning.architectures import ARCHITECTURES, Block, parse_architecture
 from compiler.learning.blocks import layers_of
-from compiler.network import LayeredNetwork
+from compiler.networks.network import LayeredNetwork
 from isa_spec.errors import NetworkError
 
 pytestmark = pytest.mark.training

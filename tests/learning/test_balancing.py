@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from compiler.evaluate import evaluate
-from compiler.layers import Conv2d, Dense, Pool2d
 from compiler.learning.architectures import parse_architecture
 from compiler.learning.balancing import data_scales, model_scales, percentile_scales
 from compiler.learning.conversion import NORMALISATIONS, Conversion, ReluWeights, rounded, to_rate_network
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Conv2d, Dense, Pool2d
 from isa_spec.errors import FormatError, NetworkError
 
 pytestmark = pytest.mark.training

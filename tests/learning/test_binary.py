@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 import neuroproc
-from compiler.evaluate import classes, evaluate, final_potentials
-from compiler.layers import Conv2d, Dense, Pool2d
 from compiler.learning.architectures import Block, parse_architecture
 from compiler.learning.balancing import percentile_scales
 from compiler.learning.binary import REACH, BinaryRelu, PooledRelu, binarised, centred, pooled_sums
@@ -19,7 +17,9 @@ from compiler.learning.course import Course
 from compiler.learning.rate import averaged
 from compiler.learning.units import convolved, output_first
 from compiler.learning.widening import widened
-from compiler.network import LayeredNetwork
+from compiler.networks.evaluate import classes, evaluate, final_potentials
+from compiler.networks.layers import Conv2d, Dense, Pool2d
+from compiler.networks.network import LayeredNetwork
 from isa_spec.errors import FormatError, NetworkError
 
 pytestmark = pytest.mark.training

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from compiler.evaluate import classes, evaluate, final_potentials
-from compiler.layers import Add, Conv2d, Dense, Flatten, Pool2d
 from compiler.learning.architectures import parse_architecture
 from compiler.learning.blocks import layers_of
 from compiler.learning.integer_run import answers, classes_of
-from compiler.network import LayeredNetwork
+from compiler.networks.evaluate import classes, evaluate, final_potentials
+from compiler.networks.layers import Add, Conv2d, Dense, Flatten, Pool2d
+from compiler.networks.network import LayeredNetwork
 from isa_spec.errors import NetworkError
 
 pytestmark = pytest.mark.training

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from learning_helpers import digits
 
-from compiler.evaluate import classes, evaluate, final_potentials
 from compiler.learning.architectures import parse_architecture
 from compiler.learning.course import Course
 from compiler.learning.data import hold_out
@@ -13,6 +12,7 @@ from compiler.learning.loop import fit
 from compiler.learning.single_spike import SingleSpike, to_single_spike_network
 from compiler.learning.spike_times import DELAY, PULL, RARE, Answers, Layer, corrections, heard_times, judge, run
 from compiler.learning.train import train_single_spike
+from compiler.networks.evaluate import classes, evaluate, final_potentials
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.trains import latency_trains
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from learning_helpers import DEEPER, TINY, digits
 
-from compiler.evaluate import classes, evaluate
 from compiler.learning.architectures import parse_architecture
 from compiler.learning.augment import channels_last
 from compiler.learning.binary_conversion import BinaryConversion
@@ -31,7 +30,8 @@ from compiler.learning.train import (
 )
 from compiler.learning.units import EPSILON, sums
 from compiler.learning.whetstone import Whetstone
-from compiler.network_writer import save_network
+from compiler.networks.evaluate import classes, evaluate
+from compiler.networks.network_writer import save_network
 from isa_spec.errors import FormatError, NetworkError
 
 pytestmark = pytest.mark.training

@@ -5,15 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from compiler.evaluate import evaluate
-from compiler.layers import Conv2d, Pool2d
 from compiler.learning.activations import bounded_relu, step, straight_through_step
 from compiler.learning.architectures import Block
 from compiler.learning.rate import averaged
 from compiler.learning.spiking_units import n_hot_scores
 from compiler.learning.thermometer import encoding_of, even_steps, seen
 from compiler.learning.units import output_first, sums
-from compiler.network import INPUT, LayeredNetwork, integers
+from compiler.networks.evaluate import evaluate
+from compiler.networks.layers import Conv2d, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork, integers
 from isa_spec.coding import to_values
 from isa_spec.errors import NetworkError
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import neuroproc
-from compiler.evaluate import classes, evaluate
+from compiler.networks.evaluate import classes, evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 MNIST = ROOT.parent / "shared" / "data" / "mnist"

@@ -19,8 +19,8 @@ from compiler.frontends.nir.neurons import LEAKING, Clock, clock_of, leak_of, le
 from compiler.frontends.nir.nodes import LAYERS, flattened
 from compiler.frontends.nir.own import HELPER, MAXIMUM
 from compiler.frontends.nir.shapes import Axes, frame_shape, numbers, whole
-from compiler.network import EXACT, INPUT
-from compiler.network_file import LONGEST
+from compiler.networks.network import EXACT, INPUT
+from compiler.networks.network_file import LONGEST
 from isa_spec.errors import FormatError
 
 UNITS = ("IF", "LIF")

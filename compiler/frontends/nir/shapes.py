@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from compiler.layers import Pair, Shape
-from compiler.network_file import LONGEST
+from compiler.networks.layers import Pair, Shape
+from compiler.networks.network_file import LONGEST
 from isa_spec.errors import FormatError
 
 Axes = tuple[int, ...] | None

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.nir.own import HELPER, MAXIMUM, pack
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import INPUT, LayeredNetwork, fineness_of
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork, fineness_of
 from isa_spec.coding import largest_value
 from isa_spec.errors import FormatError, NetworkError, NeuroprocError
 from isa_spec.files import write_atomically

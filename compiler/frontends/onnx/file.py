@@ -14,7 +14,7 @@ from compiler.frontends.model import FloatModel
 from compiler.frontends.onnx.graph import QONNX, STANDARD, Graph, Node
 from compiler.frontends.onnx.ops import read_graph
 from compiler.frontends.onnx.rounding import integer_range, integers
-from compiler.network import INPUT
+from compiler.networks.network import INPUT
 from isa_spec.errors import FormatError, NeuroprocError
 
 OLDEST = 7

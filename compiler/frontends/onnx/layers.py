@@ -10,7 +10,7 @@ from compiler.frontends.model import BatchNorm, Conv, Linear, Pool
 from compiler.frontends.onnx.graph import Node
 from compiler.frontends.onnx.reading import Reading
 from compiler.frontends.onnx.values import Known, Map, Padded, Value
-from compiler.layers import Pair, Shape
+from compiler.networks.layers import Pair, Shape
 
 Borders = tuple[Pair, Pair]
 NOT_A_MAP = "reads what is no map of channels, rows and columns in that order"

@@ -12,7 +12,7 @@ from compiler.frontends.onnx import layers, quantisers, shapes, steps
 from compiler.frontends.onnx.graph import QONNX, STANDARD, Graph, Node
 from compiler.frontends.onnx.reading import NO_WORD, REAL, OtherLayout, Reading
 from compiler.frontends.onnx.values import Known, Lost, Map, Stair, Value
-from compiler.network import INPUT
+from compiler.networks.network import INPUT
 from isa_spec.errors import FormatError
 
 Operation = Callable[[Reading, Node], Value]

@@ -9,8 +9,8 @@ import numpy as np
 from compiler.frontends.model import BatchNorm, Flat, FloatLayer, Scale, Step, Sum, Unsupported
 from compiler.frontends.onnx.graph import Graph, Node
 from compiler.frontends.onnx.values import Clipped, Known, Lost, Map, Padded, Spread, Stair, Value
-from compiler.layers import Shape
-from compiler.network import INPUT
+from compiler.networks.layers import Shape
+from compiler.networks.network import INPUT
 from isa_spec.errors import FormatError
 
 NO_WORD = "has no counterpart here; docs/onnx.md lists what has"

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from compiler.layers import Pair, Shape
+from compiler.networks.layers import Pair, Shape
 
 
 @dataclass(frozen=True, eq=False)

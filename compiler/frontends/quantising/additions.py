@@ -12,7 +12,7 @@ import numpy as np
 from compiler.frontends.model import Sum
 from compiler.frontends.quantising.grids import grid
 from compiler.frontends.quantising.sums import Map, Refused, Sums, frozen
-from compiler.layers import Add, Concat, Conv2d
+from compiler.networks.layers import Add, Concat, Conv2d
 from isa_spec.errors import NetworkError
 
 

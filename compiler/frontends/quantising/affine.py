@@ -11,7 +11,7 @@ import numpy as np
 from compiler.frontends.model import BatchNorm, Flat, FloatLayer, Scale
 from compiler.frontends.quantising.levels import Affine, Norm
 from compiler.frontends.quantising.sums import numbers
-from compiler.layers import Shape
+from compiler.networks.layers import Shape
 from isa_spec.errors import NetworkError
 
 IRRATIONAL = (

@@ -13,7 +13,7 @@ from compiler.frontends.quantising.firing import Integrating, integrate
 from compiler.frontends.quantising.levels import Affine, Maximum, Operation, decide
 from compiler.frontends.quantising.sums import Map, Sums, numbers, passed
 from compiler.frontends.quantising.units import maximum, with_thresholds
-from compiler.layers import Flatten, Layer, Shape
+from compiler.networks.layers import Flatten, Layer, Shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from compiler.frontends.model import FloatModel, Step
 from compiler.frontends.quantising.levels import Condition
 from compiler.frontends.quantising.records import Records
 from compiler.frontends.quantising.sums import Map
-from compiler.network import INPUT
+from compiler.networks.network import INPUT
 from isa_spec.coding import check_encoding, is_latency, is_rate, largest_value, spike_levels
 from isa_spec.errors import NetworkError
 

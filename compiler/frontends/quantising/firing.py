@@ -19,8 +19,8 @@ import numpy as np
 from compiler.frontends.model import Fire, Step
 from compiler.frontends.quantising.levels import Affine
 from compiler.frontends.quantising.sums import Refused, Sums, numbers
-from compiler.layers import Add, Conv2d, Dense
-from compiler.network import EXACT
+from compiler.networks.layers import Add, Conv2d, Dense
+from compiler.networks.network import EXACT
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from math import gcd, lcm
 
 import numpy as np
 
-from compiler.network import EXACT
+from compiler.networks.network import EXACT
 from isa_spec.errors import NetworkError
 
 WIDEST = 62

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import gcd
 
 from compiler.frontends.batchnorm import ceil_with_root
-from compiler.network import EXACT
+from compiler.networks.network import EXACT
 
 
 @dataclass(frozen=True)

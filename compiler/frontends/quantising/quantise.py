@@ -47,8 +47,8 @@ from compiler.frontends.quantising.sums import (
 )
 from compiler.frontends.quantising.tournament import chosen, gathered, tournament
 from compiler.frontends.quantising.units import maximum
-from compiler.layers import Concat, Flatten, Layer
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.layers import Concat, Flatten, Layer
+from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.coding import is_rate
 from isa_spec.errors import NetworkError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.frontends.model import BatchNorm, Fire, Flat, FloatLayer, FloatModel, Pool, Scale, Step
-from compiler.layers import Conv2d, Shape
+from compiler.networks.layers import Conv2d, Shape
 
 
 @dataclass(frozen=True)

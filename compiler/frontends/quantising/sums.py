@@ -10,7 +10,7 @@ import numpy as np
 
 from compiler.frontends.model import Conv, Linear, Pool
 from compiler.frontends.quantising.grids import integer_rows
-from compiler.layers import Add, Conv2d, Dense, Layer, Pair, Pool2d, Shape
+from compiler.networks.layers import Add, Conv2d, Dense, Layer, Pair, Pool2d, Shape
 from isa_spec.errors import NetworkError
 
 MOST_PASSED = 4096

@@ -15,8 +15,8 @@ import numpy as np
 
 from compiler.frontends.quantising.grids import grid
 from compiler.frontends.quantising.sums import Map, Refused, frozen, repeated
-from compiler.layers import Dense, Layer
-from compiler.network import EXACT
+from compiler.networks.layers import Dense, Layer
+from compiler.networks.network import EXACT
 
 MOST_COMPETITORS = 256
 """Sums of which the largest is found by comparing every two."""

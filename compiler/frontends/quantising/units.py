@@ -9,8 +9,8 @@ import numpy as np
 
 from compiler.frontends.quantising.levels import Maximum
 from compiler.frontends.quantising.sums import Map, Refused, frozen
-from compiler.layers import Add, Conv2d, Dense, Layer, Pool2d
-from compiler.network import scaled
+from compiler.networks.layers import Add, Conv2d, Dense, Layer, Pool2d
+from compiler.networks.network import scaled
 
 
 def with_thresholds(layer: Layer, factor: np.ndarray, threshold: np.ndarray) -> Layer:

@@ -12,7 +12,7 @@ import numpy as np
 from compiler.frontends.model import FloatModel
 from compiler.frontends.weights.dump import LAYOUTS, Dump, Entry
 from compiler.frontends.weights.layers import OPTIONS, read_layers
-from compiler.network import INPUT
+from compiler.networks.network import INPUT
 from isa_spec.arrays import decode_npz
 from isa_spec.errors import FormatError
 

@@ -22,7 +22,7 @@ from compiler.frontends.weights.dump import Dump, Entry
 from compiler.frontends.weights.quantisers import CHOOSE, PLAIN, REAL, STEPS, plain_name
 from compiler.frontends.weights.state import Map, State, bias_of, kernel_of, per_channel, scale_of
 from compiler.frontends.weights.windows import conv, pool, zero_padding
-from compiler.network import INPUT
+from compiler.networks.network import INPUT
 
 OPTIONS = (
     "strides", "padding", "dilation_rate", "groups", "pool_size", "data_format", "axis", "epsilon", "activation",

@@ -12,7 +12,7 @@ import numpy as np
 from compiler.frontends.model import Flat, FloatLayer, Unsupported
 from compiler.frontends.weights.dump import Dump, Entry
 from compiler.frontends.weights.quantisers import PLAIN, SIGN, STEPS, plain_name, signs
-from compiler.layers import Pair, Shape
+from compiler.networks.layers import Pair, Shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from compiler.frontends.model import Conv, Pool
 from compiler.frontends.weights.dump import Entry
 from compiler.frontends.weights.state import Map, State, bias_of, kernel_of, scale_of
-from compiler.layers import Pair
+from compiler.networks.layers import Pair
 
 
 def conv(state: State, entry: Entry, read: list[Map]) -> Map:

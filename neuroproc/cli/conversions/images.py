@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.dot import image_dot
-from compiler.single_synapses import single_synapses
-from compiler.views import to_graphml
+from compiler.passes.single_synapses import single_synapses
+from compiler.views.dot import image_dot
+from compiler.views.graphs import to_graphml
 from isa_spec.errors import ResourceError
 from isa_spec.image import ProcessorImage
 from neuroproc.cli.conversions.job import Job

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from compiler.dot import network_dot
 from compiler.frontends.nir.writer import write_nir
-from compiler.network import LayeredNetwork
-from compiler.network_writer import save_network
+from compiler.networks.network import LayeredNetwork
+from compiler.networks.network_writer import save_network
+from compiler.views.dot import network_dot
 from isa_spec.errors import FormatError
 from neuroproc.cli.conversions.job import Job
 from neuroproc.cli.imports import get_network, origin_lines

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from compiler.geometry import Carrier, Geometry, Reading
-from compiler.pitches import Pitch
-from compiler.turns import Turns, followed, may_share
+from compiler.folding.geometry import Carrier, Geometry, Reading
+from compiler.folding.pitches import Pitch
+from compiler.folding.turns import Turns, followed, may_share
 from isa_spec.errors import ScheduleError
 
 
@@ -28,7 +28,7 @@ def find_turns(
     pitches : sequence of (rows, columns), slots
     interval, slot : int, cycles
     counts : sequence of int
-        Channels on each neuron (`compiler.turns.shared_channels`).
+        Channels on each neuron (`compiler.folding.turns.shared_channels`).
     forgets : bool
         Whether neurons leak, so that two turns may follow each other without a cycle between.
 

@@ -27,9 +27,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compiler.charges import Charges, check_thresholds, sum_range
-from compiler.drive import Window
-from compiler.network import LayeredNetwork
+from compiler.charging.charges import Charges, check_thresholds, sum_range
+from compiler.networks.drive import Window
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.spec import ProcessorSpec, load_profile, profile_names

@@ -7,8 +7,8 @@ from math import lcm
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import EXACT, INPUT, LayeredNetwork, beyond_exact, fineness_of, scaled
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import EXACT, INPUT, LayeredNetwork, beyond_exact, fineness_of, scaled
 from isa_spec.decoding import needs_potentials, to_classes
 from isa_spec.frames import as_frames
 from isa_spec.trains import step_values

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from compiler import control
-from compiler.charges import pieces
+from compiler.charging.charges import pieces
+from compiler.folding import control
 from compiler.lowering.hold import held_weights, tile_of_values
 from compiler.lowering.window import tap_delays
 from compiler.passes.insert_relays import relays_needed

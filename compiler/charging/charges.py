@@ -41,7 +41,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.drive import Window
+from compiler.networks.drive import Window
 from isa_spec.errors import ResourceError
 from isa_spec.spec import ProcessorSpec
 

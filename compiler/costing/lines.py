@@ -1,6 +1,7 @@
 """What leaves every neuron, counted without emitting: its longest delay, its proxies where pairs are single, its trees.
 
-Where fan-outs are limited all synapses are counted, by delay (`compiler.fans`); else the longest delay is enough.
+Where fan-outs are limited all synapses are counted, by delay (`compiler.costing.fans`); else the longest delay is
+enough.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from compiler import control
-from compiler.charges import pieces
-from compiler.fans import (
+from compiler.charging.charges import pieces
+from compiler.costing.fans import (
     Leaving,
     Lines,
     delay_lines_of,
@@ -21,8 +21,9 @@ from compiler.fans import (
     lines_of,
     splits_fan_out,
 )
+from compiler.folding import control
 from compiler.lowering.window import first_delay, tap_delays
-from compiler.network import INPUT
+from compiler.networks.network import INPUT
 from compiler.passes.one_per_pair import Line
 from compiler.stages import Part, Schedule, Stage, Taps
 from isa_spec.stream import StreamContract

@@ -1,11 +1,11 @@
-"""Which processors and tiles can have maxima by membrane potential (`compiler.rivals` has how they work)."""
+"""Which processors and tiles can have maxima by membrane potential (`compiler.folding.rivals` has how they work)."""
 
 from __future__ import annotations
 
-from compiler.axis import Axis
-from compiler.charges import clearing_way
-from compiler.layers import Pool2d
-from compiler.network import LayeredNetwork
+from compiler.charging.charges import clearing_way
+from compiler.folding.axis import Axis
+from compiler.networks.layers import Pool2d
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan, legal_tiles
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.spec import ProcessorSpec, load_profile, profile_names

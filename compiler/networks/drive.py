@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d, Shape
-from compiler.network import EXACT, INPUT, LayeredNetwork, beyond_exact, scaled
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d, Shape
+from compiler.networks.network import EXACT, INPUT, LayeredNetwork, beyond_exact, scaled
 from isa_spec.coding import largest_value, plane_weights
 from isa_spec.errors import NetworkError
 

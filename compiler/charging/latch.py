@@ -31,9 +31,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.charges import Charges, pieces, sum_range
-from compiler.drive import Window
-from compiler.rate import rate_charges
+from compiler.charging.charges import Charges, pieces, sum_range
+from compiler.charging.rate import rate_charges
+from compiler.networks.drive import Window
 from isa_spec.errors import ResourceError
 from isa_spec.spec import ProcessorSpec
 
@@ -48,7 +48,7 @@ def latch_charges(
     clearing: str,
     name: str,
 ) -> Charges:
-    """Charges of a layer whose units have a synapse onto themselves; parameters as for `compiler.rate.rate_charges`.
+    """Charges of a layer whose units have a synapse onto themselves; parameters as for `rate_charges`.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from compiler.geometry import Carrier, Geometry
+from compiler.folding.geometry import Carrier, Geometry
 from isa_spec.errors import ScheduleError
 
 Pitch = tuple[int, int]

@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.axis import Axis
-from compiler.charges import Charges, no_charges, pieces
-from compiler.geometry import Geometry
+from compiler.charging.charges import Charges, no_charges, pieces
+from compiler.folding.axis import Axis
+from compiler.folding.geometry import Geometry
 from isa_spec.errors import ResourceError
 from isa_spec.spec import ProcessorSpec
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from compiler.cost import Cost, cost_of
-from compiler.drive import spiking_layers
-from compiler.geometry import Geometry, make_geometry
-from compiler.network import LayeredNetwork
-from compiler.pitches import find_pitches
+from compiler.costing.cost import Cost, cost_of
+from compiler.folding.geometry import Geometry, make_geometry
+from compiler.folding.pitches import find_pitches
+from compiler.networks.drive import spiking_layers
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan, Tile, legal_tiles, legal_unrolls
 from compiler.schedule import fill_channels, make_schedule
 from isa_spec.errors import ResourceError, ScheduleError

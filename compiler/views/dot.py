@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.errors import FormatError
 from isa_spec.image import ROLES, ProcessorImage
 from isa_spec.kinds import CLEAR, SLOPE

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import INPUT, LayeredNetwork
-from compiler.network_file import FORMAT, VERSION
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork
+from compiler.networks.network_file import FORMAT, VERSION
 from isa_spec.arrays import encode_npz
 from isa_spec.errors import FormatError
 from isa_spec.files import write_atomically

@@ -26,7 +26,7 @@ A serialiser repeats what it reads, each spike once and at once. It keeps nothin
 
 from __future__ import annotations
 
-from compiler.network import LayeredNetwork
+from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from isa_spec.errors import ScheduleError
 from isa_spec.spec import ProcessorSpec

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.charges import Charges, clearing_way, least_delay
-from compiler.geometry import Carrier, Geometry
-from compiler.hold import FROM_STREAM, HoldCharges
-from compiler.pitches import Pitch
+from compiler.charging.charges import Charges, clearing_way, least_delay
+from compiler.charging.hold import FROM_STREAM, HoldCharges
+from compiler.folding.geometry import Carrier, Geometry
+from compiler.folding.pitches import Pitch
+from compiler.folding.turns import Turns
 from compiler.plan import FoldPlan
 from compiler.stages import Part, Taps
-from compiler.turns import Turns
 from isa_spec.spec import ProcessorSpec
 
 

@@ -25,9 +25,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from compiler.charges import check_thresholds, sum_range
-from compiler.drive import Window
-from compiler.geometry import Carrier, Geometry
+from compiler.charging.charges import check_thresholds, sum_range
+from compiler.folding.geometry import Carrier, Geometry
+from compiler.networks.drive import Window
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.potentials import signed_bits
 from isa_spec.spec import ProcessorSpec

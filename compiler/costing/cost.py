@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler import control
-from compiler.axis import axis_taps
-from compiler.charges import pieces, window_pieces
-from compiler.fans import Lines
-from compiler.lines import clock_lines, delay_lines, gate_lines, picked_lines
+from compiler.charging.charges import pieces, window_pieces
+from compiler.costing.fans import Lines
+from compiler.costing.lines import clock_lines, delay_lines, gate_lines, picked_lines
+from compiler.folding import control
+from compiler.folding.axis import axis_taps
 from compiler.lowering.hold import held_weights
-from compiler.network import INPUT
+from compiler.networks.network import INPUT
 from compiler.stages import Part, Schedule, Stage
 from isa_spec.image import ROLES
 from isa_spec.stream import StreamContract

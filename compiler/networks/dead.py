@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.drive import SpikingLayer, Term, spiking_layers
-from compiler.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.network import INPUT, LayeredNetwork
+from compiler.networks.drive import SpikingLayer, Term, spiking_layers
+from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Layer, Pool2d
+from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.coding import spike_levels
 from isa_spec.decoding import needs_potentials
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.axis import Axis, axis_taps
-from compiler.drive import SpikingLayer, Window, spiking_layers
-from compiler.layers import Flatten, Pool2d, Shape
-from compiler.network import INPUT, LayeredNetwork
+from compiler.folding.axis import Axis, axis_taps
+from compiler.folding.pools import check_windows
+from compiler.networks.drive import SpikingLayer, Window, spiking_layers
+from compiler.networks.layers import Flatten, Pool2d, Shape
+from compiler.networks.network import INPUT, LayeredNetwork
 from compiler.plan import FoldPlan, Tile, check_plan, legal_tiles
-from compiler.pools import check_windows
 from isa_spec.coding import plane_weights, spike_levels
 from isa_spec.errors import ScheduleError
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.hold import FROM_STREAM
+from compiler.charging.hold import FROM_STREAM
 from compiler.stages import Schedule, Stage
 from isa_spec.stream import StreamContract
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.charges import Charges, check_thresholds, layer_charges, sum_range
-from compiler.drive import Window
+from compiler.charging.charges import Charges, check_thresholds, layer_charges, sum_range
+from compiler.networks.drive import Window
 from isa_spec.errors import ResourceError
 from isa_spec.spec import ProcessorSpec
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.layers import POOL_RULES, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
+from compiler.networks.layers import POOL_RULES, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
 from isa_spec.coding import check_encoding, is_latency, is_rate, spike_levels
 from isa_spec.decoding import check_decode, needs_potentials, needs_steps
 from isa_spec.errors import NetworkError

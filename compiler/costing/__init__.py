@@ -1,0 +1,1 @@
+"""What a fold costs, counted without building it, and the search over all folds."""

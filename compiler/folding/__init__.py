@@ -1,0 +1,1 @@
+"""Where and when: lanes, tiles, slots and cycles of every map."""

@@ -1,0 +1,1 @@
+"""Images and networks for people: graphs and drawings."""
