@@ -21,7 +21,7 @@ pytestmark = pytest.mark.architecture
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("isa_spec", "compiler", "neuroproc")
 OPTIONAL = {
-    "neuroproc/plots.py": {"matplotlib"},
+    "neuroproc/pictures/canvas.py": {"matplotlib"},
     "neuroproc/formats/shd.py": {"h5py"},
     "compiler/frontends/hdf5.py": {"h5py"},
     "compiler/frontends/nir/writer.py": {"nir"},

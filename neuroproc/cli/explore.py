@@ -10,7 +10,7 @@ from isa_spec.spec import load_profile
 from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network
 from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import print_json, table
-from neuroproc.plots import plot_trade
+from neuroproc.pictures.pareto import plot_pareto
 
 EXAMPLE = "neuroproc explore examples/lenet/lenet.json --profile np16"
 REFERENCE = ("parameters", "nonzero_parameters", "unrolled_neurons", "unrolled_synapses")
@@ -36,7 +36,7 @@ def execute(args: argparse.Namespace) -> int:
     reference = {name: cost.total(name) for name in REFERENCE}
     folds = [as_dict(option) for option in shown]
     if args.plot:
-        plot_trade(args.plot, network.name, folds, reference)
+        plot_pareto(args.plot, network.name, folds, reference)
     if args.json:
         print_json({"network": network.name, "profile": args.profile, **reference, "folds": folds})
         return 0

@@ -1,20 +1,16 @@
-"""Pictures, with matplotlib: the optional extra ``plot``."""
+"""The trade of time for space: neurons and synapses of folds against cycles per frame."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isa_spec.errors import NeuroprocError
-from isa_spec.files import write_atomically
-
-FORMATS = ("svg", "png", "pdf")
-SYNAPSES, NEURONS, REFERENCE = "#1f6f8b", "#d1495b", "#6b7280"
+from neuroproc.pictures.canvas import bare, picture
+from neuroproc.pictures.colours import NEURONS, REFERENCE, SYNAPSES
 
 
-def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]], reference: Mapping[str, int]) -> None:
+def plot_pareto(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]], reference: Mapping[str, int]) -> None:
     """Draw neurons and synapses against cycles per frame, beside the parameters and the plain spatial network.
 
     Parameters
@@ -33,17 +29,12 @@ def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]],
     NeuroprocError
         If matplotlib is missing, the suffix is unknown, or the file cannot be written.
     """
-    kind = Path(path).suffix.removeprefix(".")
-    if kind not in FORMATS:
-        raise NeuroprocError(f"{path}: a picture is one of {', '.join('.' + name for name in FORMATS)}")
-    try:
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise NeuroprocError("pictures need matplotlib; install the extra: pip install 'neuroproc[plot]'") from None
-    figure = Figure(figsize=(8.4, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    with picture(path, title, 8.4, 4.8) as figure:
+        draw_pareto(figure, title, folds, reference)
+
+
+def draw_pareto(figure: Any, title: str, folds: Sequence[Mapping[str, Any]], reference: Mapping[str, int]) -> None:
+    """The same on a figure."""
     axes = figure.add_subplot()
     ordered = sorted(folds, key=lambda fold: (fold["interval"], fold["synapses"]))
     for name, colour, marker in (("synapses", SYNAPSES, "o"), ("neurons", NEURONS, "s")):
@@ -85,17 +76,8 @@ def plot_trade(path: str | Path, title: str, folds: Sequence[Mapping[str, Any]],
     axes.set(xscale="log", yscale="log", xlabel="cycles per frame", title=f"{title}: what each fold costs")
     low = min(fold["neurons"] for fold in ordered)
     axes.set_ylim(low / 2.2, max(reference["unrolled_synapses"], *(fold["synapses"] for fold in ordered)) * 2)
-    axes.grid(which="major", color="#e5e7eb", lw=0.6)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    bare(axes)
     axes.legend(loc="lower left", frameon=False, fontsize=9)
-    picture = io.BytesIO()
-    # No date and no random names inside: the same folds give the same picture.
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
-    with rc_context({"svg.hashsalt": title}):
-        figure.savefig(picture, format=kind, dpi=160, metadata=metadata)
-    with write_atomically(path) as file:
-        file.write(picture.getvalue())
 
 
 def _falling(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

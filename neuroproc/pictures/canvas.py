@@ -1,0 +1,87 @@
+"""What pictures are drawn on, and how they become files: matplotlib, the optional extra ``plot``.
+
+The same picture gives the same bytes: no dates, no random names, no style that somebody has set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from isa_spec.errors import NeuroprocError
+from isa_spec.files import write_atomically
+from neuroproc.pictures.colours import GRID
+
+FORMATS = ("svg", "png", "pdf")
+MANY = 5_000
+"""Marks from which on a drawing is made of pixels inside of a file of lines (``rasterized``)."""
+
+
+def check_target(path: str | Path) -> str:
+    """Format of a picture's file, if it can be made: ask before a long run.
+
+    Raises
+    ------
+    NeuroprocError
+        If the suffix is unknown, or matplotlib is missing.
+    """
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise NeuroprocError(f"{path}: a picture is one of {', '.join('.' + name for name in FORMATS)}")
+    _matplotlib()
+    return kind
+
+
+@contextlib.contextmanager
+def picture(path: str | Path, title: str, width: float, height: float) -> Iterator[Any]:
+    """Empty figure that becomes a file when the block ends without an error.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.svg``, ``.png`` or ``.pdf``.
+    title : str
+        What the file is of; not drawn.
+    width, height : float, inches
+
+    Raises
+    ------
+    NeuroprocError
+        If matplotlib is missing, the suffix is unknown, or the file cannot be written.
+    """
+    kind = check_target(path)
+    matplotlib, figure_class, canvas_class = _matplotlib()
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        # Names inside of a file would be random otherwise.
+        matplotlib.rcParams["svg.hashsalt"] = title
+        figure = figure_class(figsize=(width, height), layout="constrained")
+        canvas_class(figure)
+        yield figure
+        content = io.BytesIO()
+        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
+        figure.savefig(content, format=kind, dpi=160, metadata=metadata)
+    with write_atomically(path) as file:
+        file.write(content.getvalue())
+
+
+def bare(axes: Any, sides: Sequence[str] = ("top", "right"), grid: str | None = "major") -> None:
+    """Take away what says nothing: sides of the frame; and put a faint grid behind, at ticks of a kind, if any."""
+    for side in sides:
+        axes.spines[side].set_visible(False)
+    if grid:
+        axes.grid(which=grid, color=GRID, lw=0.6)
+
+
+def _matplotlib() -> tuple[Any, Any, Any]:
+    """The package, its figures and what they are drawn on."""
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise NeuroprocError("pictures need matplotlib; install the extra: pip install 'neuroproc[plot]'") from None
+    return matplotlib, Figure, FigureCanvasAgg
