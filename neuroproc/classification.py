@@ -33,6 +33,8 @@ class Classification:
     labels : int64[n_frames] or None
     cycles, spikes, synaptic_operations : int
         From the reset to the last decision, of one stream with all frames; or of single frames, together.
+    spike_count : int64[n_neurons]
+        Spikes of each neuron in these cycles; `spikes` is their sum.
     seconds : float
         Wall time of the emulation, encoding and decoding included, loading and choosing an engine not.
     engine : str
@@ -47,6 +49,7 @@ class Classification:
     cycles: int
     spikes: int
     synaptic_operations: int
+    spike_count: np.ndarray
     seconds: float
     engine: str
     threads: int
@@ -169,6 +172,7 @@ def classify(
         cycles=stream.cycles,
         spikes=int(counts.sum()),
         synaptic_operations=int(counts @ np.diff(image.row_start)),
+        spike_count=counts,
         seconds=time.perf_counter() - begin,
         engine=engine,
         threads=len(jobs),

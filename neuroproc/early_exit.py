@@ -103,13 +103,15 @@ def classify_by_margin(
         progress(len(frames), len(frames))
     potential = np.array([stop.potential for stop in stops])
     outputs = np.array([stop.output for stop in stops], np.uint8)
+    counts = np.array([stop.spike_count for stop in stops]).sum(axis=0)
     classification = Classification(
         outputs=outputs.reshape(-1, contract.channels, contract.height, contract.width),
         predictions=to_classes(image.decode or {}, outputs[:, None], potential),
         labels=None if labels is None else np.asarray(labels, np.int64),
         cycles=sum(stop.cycles for stop in stops),
-        spikes=sum(stop.spikes for stop in stops),
-        synaptic_operations=sum(stop.synaptic_operations for stop in stops),
+        spikes=int(counts.sum()),
+        synaptic_operations=int(counts @ np.diff(image.row_start)),
+        spike_count=counts,
         seconds=time.perf_counter() - begin,
         engine=processors[0].engine,
         threads=pieces,
@@ -128,8 +130,7 @@ class _Stop:
     steps: int
     reached: bool
     cycles: int
-    spikes: int
-    synaptic_operations: int
+    spike_count: np.ndarray
 
 
 def _output_contract(image: ProcessorImage) -> StreamContract:
@@ -181,9 +182,6 @@ def _run(
             potential = processor.potentials[neurons]
             second, best = np.partition(class_potentials(image.decode or {}, potential[None])[0], -2)[-2:]
             steps, reached = steps + 1, int(best - second) >= margin
-        counters = processor.counters
-        stops.append(
-            _Stop(potential, output, steps, reached, counters.cycles, counters.spikes, counters.synaptic_operations)
-        )
+        stops.append(_Stop(potential, output, steps, reached, processor.cycle, processor.spike_counts))
         report(1)
     return stops

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from isa_spec.errors import EmulationError
+from isa_spec.image import ProcessorImage, graph_digest
 from neuroproc.classification import Classification, classify
 from neuroproc.cli.show import print_json, progress, table
 from neuroproc.cli.streams import get_image
@@ -54,7 +56,9 @@ def execute(args: argparse.Namespace) -> int:
     stopped = classify_by_margin(image, frames, args.margin, *request) if args.margin else None
     result = stopped.classification if stopped else classify(image, frames, *request)
     if args.json:
-        print_json({**as_dict(result), **(exits_as_dict(stopped) if stopped else {})})
+        labelled = args.labels or (args.frames if labels is not None else None)
+        files = {"frames_file": Path(args.frames).name, "labels_file": Path(labelled).name if labelled else None}
+        print_json({**identity(image), **files, **as_dict(result), **(exits_as_dict(stopped) if stopped else {})})
     else:
         print("\n".join(summary(result, [exits(stopped)] if stopped else [])))
     return 0
@@ -65,6 +69,11 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a positive integer")
     return int(text)
+
+
+def identity(image: ProcessorImage) -> dict[str, object]:
+    """What ran, for machines."""
+    return {"image": graph_digest(image), "profile": image.spec.name, "profile_digest": image.spec.digest}
 
 
 def as_dict(result: Classification) -> dict[str, object]:
@@ -78,6 +87,7 @@ def as_dict(result: Classification) -> dict[str, object]:
         "confusion": None if confusion is None else confusion.tolist(),
         "spikes": result.spikes,
         "synaptic_operations": result.synaptic_operations,
+        "spikes_by_neuron": result.spike_count.tolist(),
         "cycles": result.cycles,
         "seconds": result.seconds,
         "engine": result.engine,

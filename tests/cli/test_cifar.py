@@ -48,6 +48,7 @@ def test_classify_takes_the_labels_inside(kind, folder, image, capsys):
     frames = folder / kind / f"test_batch{KINDS[kind][1]}"
     result = json.loads(call(capsys, "classify", image, frames, "--json").out)
     assert (result["frames"], result["correct"]) == (20, 20)
+    assert (result["frames_file"], result["labels_file"]) == (frames.name, frames.name)
     assert result["predictions"] == examples(60)[1][40:].tolist()
     result = json.loads(call(capsys, "classify", image, frames, "--json", "--limit", 7).out)
     assert (result["frames"], result["correct"]) == (7, 7)
@@ -58,6 +59,7 @@ def test_labels_that_are_given_go_before_those_inside(folder, image, tmp_path, c
     np.save(tmp_path / "labels.npy", np.where(labels == 3, 4, labels))
     result = json.loads(call(capsys, "classify", image, frames, "--labels", tmp_path / "labels.npy", "--json").out)
     assert (result["frames"], result["correct"]) == (20, 18)
+    assert (result["frames_file"], result["labels_file"]) == (frames.name, "labels.npy")
     np.save(tmp_path / "labels.npy", labels[1:])
     words = ("labels.npy: 19 labels for the 20 frames of", "test_batch.bin")
     refused(call(capsys, "classify", image, frames, "--labels", tmp_path / "labels.npy"), *words)

@@ -8,6 +8,7 @@ import pytest
 from cli_helpers import call, network_entry, refused, spawn, write_json
 
 import neuroproc
+from isa_spec.image import graph_digest
 
 COUNT_KEYS = {
     "neurons", "synapses", "parameters", "unrolled_neurons", "unrolled_synapses", "max_delay", "latency",
@@ -207,11 +208,19 @@ def test_classify_for_machines(case, capsys):
     image = neuroproc.load_image(case.image)
     assert found["cycles"] == image.latency + 11 * image.interval
     assert found["engine"] in ("event", "batch")
+    assert (found["image"], found["profile"]) == (graph_digest(image), "np8")
+    assert found["profile_digest"] == image.spec.digest
+    assert (found["frames_file"], found["labels_file"]) == (case.frames.name, case.labels.name)
+    counts = neuroproc.classify(image, neuroproc.read_frames(case.frames), engine="reference").spike_count
+    assert found["spikes_by_neuron"] == counts.tolist()
+    assert sum(found["spikes_by_neuron"]) == found["spikes"]
+    assert np.dot(found["spikes_by_neuron"], np.diff(image.row_start)) == found["synaptic_operations"]
 
 
 def test_classify_without_labels_and_with_a_limit(case, capsys):
     found = json.loads(call(capsys, "classify", case.image, case.frames, "--limit", 5, "--json").out)
     assert (found["frames"], found["correct"], found["accuracy"], found["confusion"]) == (5, None, None, None)
+    assert (found["frames_file"], found["labels_file"]) == (case.frames.name, None)
     assert found["predictions"] == decided(case)[:5].tolist()
     result = call(capsys, "classify", case.image, case.frames, "--limit", 5)
     assert "predictions " + " ".join(map(str, found["predictions"])) in result.out
@@ -227,7 +236,7 @@ def test_classify_counts_what_the_reference_counts(case, capsys):
         assert 1 <= found["threads"] <= threads
         if (engine, threads) == ways[0]:
             right = found
-        for key in ("spikes", "synaptic_operations", "cycles", "predictions"):
+        for key in ("spikes", "spikes_by_neuron", "synaptic_operations", "cycles", "predictions"):
             assert found[key] == right[key]
 
 

@@ -55,6 +55,7 @@ def test_what_it_says(image, case, capsys):
     assert (said["all_steps"], said["frames"]) == (STEPS, 12)
     assert said["predictions"] == counts.predictions.tolist()
     assert (said["cycles"], said["spikes"]) == (counts.cycles, counts.spikes)
+    assert said["spikes_by_neuron"] == counts.spike_count.tolist()
     assert said["synaptic_operations"] == counts.synaptic_operations
     assert said["accuracy"] == counts.accuracy
     assert 1 < len(set(said["steps"])) <= STEPS

@@ -32,8 +32,11 @@ def compiled(seed: int, n_frames: int) -> tuple[ProcessorImage, np.ndarray]:
     return neuroproc.compile_network(network, spec, plan), frames
 
 
-def one_stream(image: ProcessorImage, frames: np.ndarray) -> tuple[np.ndarray, int, int, int]:
-    """Outputs, cycles, spikes and synaptic operations of all frames in one run of the reference engine."""
+Run = tuple[np.ndarray, np.ndarray, int, int, int]
+
+
+def one_stream(image: ProcessorImage, frames: np.ndarray) -> Run:
+    """Outputs, spikes by neuron, cycles, spikes, synaptic operations of all frames in one run of the reference engine."""
     assert image.latency is not None
     assert image.interval is not None
     processor = Processor(image, "reference")
@@ -45,12 +48,15 @@ def one_stream(image: ProcessorImage, frames: np.ndarray) -> tuple[np.ndarray, i
     reader = MapReader(output, len(frames))
     reader.read(spikes.cycle, spikes.port)
     counters = processor.counters
-    return reader.trains.sum(axis=1), counters.cycles, counters.spikes, counters.synaptic_operations
+    counts = (counters.cycles, counters.spikes, counters.synaptic_operations)
+    return (reader.trains.sum(axis=1), processor.spike_counts, *counts)
 
 
-def agree(found: Classification, right: tuple[np.ndarray, int, int, int]) -> None:
+def agree(found: Classification, right: Run) -> None:
     assert np.array_equal(found.outputs, right[0])
-    assert (found.cycles, found.spikes, found.synaptic_operations) == right[1:]
+    assert found.spike_count.dtype == np.int64
+    assert np.array_equal(found.spike_count, right[1])
+    assert (found.cycles, found.spikes, found.synaptic_operations) == right[2:]
 
 
 @pytest.fixture
