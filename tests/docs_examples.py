@@ -1,4 +1,4 @@
-"""Runs what README.md and docs/*.md show, and holds what is printed against what is shown.
+"""Runs what README.md and docs/**/*.md show, and holds what is printed against what is shown.
 
 In a document
 
@@ -7,7 +7,7 @@ In a document
 - a fenced block whose opening line names a file (``json net.json``) is that file.
 - lines between ``<!-- printed by: COMMAND -->`` and ``<!-- end -->`` are what the command prints.
 - ``…`` in a shown line stands for any text, and a line of ``…`` alone for any lines: for times, rates and the like.
-- a ``sh`` block is shown only.
+- a ``sh`` block is shown only, and one whose opening line is in braces is for the site.
 
 All of it runs in a fresh folder with ``examples``, ``benchmarks`` and ``neuroproc/data`` in it, so the commands are
 those that a user types in a checkout. ``python tests/docs_examples.py FILE...`` rewrites what is shown.
@@ -27,7 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 _FENCE = re.compile(r"^```(\w*) ?(.*)$")
 _PRINTED = re.compile(r"^<!-- printed by: (.*) -->$")
@@ -43,6 +43,11 @@ class Example:
     code: str
     first: int
     last: int
+
+
+def name_of(path):
+    """A document's path in the checkout."""
+    return path.relative_to(ROOT).as_posix()
 
 
 def table_of(lines):
@@ -75,7 +80,7 @@ def examples_of(lines):
                 found += _commands(body, number + 1)
                 number = end
             else:
-                if fence[2]:
+                if fence[2] and not fence[2].startswith("{"):
                     found.append(Example(f"file {fence[2]}", "\n".join(body) + "\n", 0, 0))
                 number = end
         number += 1

@@ -4,7 +4,7 @@ import re
 import tomllib
 
 import pytest
-from docs_examples import DOCUMENTS, ROOT, agrees, examples_of, run_document
+from docs_examples import DOCUMENTS, ROOT, agrees, examples_of, name_of, run_document
 
 import neuroproc
 from neuroproc.cli.main import COMMANDS
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.docs
 SHIPPED = (ROOT / "neuroproc" / "data" / "digits.json", ROOT / "examples" / "lenet" / "lenet.json")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_what_is_shown_is_what_is_printed(document):
     if not all(file.exists() for file in SHIPPED):
         pytest.skip("the shipped networks are not there yet")
@@ -22,7 +22,7 @@ def test_what_is_shown_is_what_is_printed(document):
     for example, printed in run_document(document):
         shown = lines[example.first : example.last]
         # Written so that pytest shows the difference line by line.
-        assert agrees(shown, printed) or printed == shown, f"{document.name} line {example.first}: {example.code}"
+        assert agrees(shown, printed) or printed == shown, f"{name_of(document)} line {example.first}: {example.code}"
 
 
 def test_the_rule_for_what_is_shown():
@@ -36,7 +36,8 @@ def test_the_rule_for_what_is_shown():
 def test_every_kind_of_example_is_found():
     lines = [
         "```python", "print(1)", "```", "", "```text", "1", "```", "```json net.json", "{}", "```", "```console",
-        "$ ls", "net.json", "$ cat", "```", "<!-- printed by: echo 2 -->", "2", "<!-- end -->", "```sh", "rm", "```",
+        "$ ls", "net.json", "$ cat", "```", "```{toctree}", "ls", "```",
+        "<!-- printed by: echo 2 -->", "2", "<!-- end -->", "```sh", "rm", "```",
     ]  # fmt: skip
     found = [(example.kind, example.code, lines[example.first : example.last]) for example in examples_of(lines)]
     assert found == [
@@ -48,7 +49,7 @@ def test_every_kind_of_example_is_found():
     ]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_links_lead_somewhere(document):
     text = document.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text):
@@ -56,23 +57,23 @@ def test_links_lead_somewhere(document):
             continue
         file, _, anchor = target.partition("#")
         linked = (document.parent / file) if file else document
-        assert linked.exists(), f"{document.name}: {target}"
+        assert linked.exists(), f"{name_of(document)}: {target}"
         if anchor:
             titles = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
             anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
-            assert anchor in anchors, f"{document.name}: {target}"
+            assert anchor in anchors, f"{name_of(document)}: {target}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_modules_and_files_that_are_named_exist(document):
     """Paths in backquotes: `compiler/folding/axis.py`, `neuroproc/kernels/`."""
     for name in re.findall(
         r"`((?:isa_spec|compiler|neuroproc|tests|benchmarks|docs|examples)/[\w./*+-]*)`", document.read_text()
     ):
         if "*" in name:
-            assert list(ROOT.glob(name)), f"{document.name}: {name}"
+            assert list(ROOT.glob(name)), f"{name_of(document)}: {name}"
         else:
-            assert (ROOT / name).exists(), f"{document.name}: {name}"
+            assert (ROOT / name).exists(), f"{name_of(document)}: {name}"
 
 
 def test_the_glossary_has_every_word_once():
