@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from isa_spec.spec import ProcessorSpec, load_profile, profile_names
     from isa_spec.spikes import SpikeEvents
     from isa_spec.stream import StreamContract
+    from neuroproc.activity import activity_by_layer
     from neuroproc.classification import classify
     from neuroproc.cli.demo import demo
     from neuroproc.cli.verify import verify
@@ -77,6 +78,7 @@ _HOME = {
     "SpikeEvents": "isa_spec.spikes",
     "SpikeProbe": "neuroproc.probe",
     "StreamContract": "isa_spec.stream",
+    "activity_by_layer": "neuroproc.activity",
     "bin_events": "neuroproc.formats.binning",
     "build_image": "isa_spec.image",
     "classify": "neuroproc.classification",
@@ -141,6 +143,7 @@ __all__ = [
     "SpikeProbe",
     "StreamContract",
     "__version__",
+    "activity_by_layer",
     "bin_events",
     "build_image",
     "classify",

@@ -36,7 +36,7 @@ Run = tuple[np.ndarray, np.ndarray, int, int, int]
 
 
 def one_stream(image: ProcessorImage, frames: np.ndarray) -> Run:
-    """Outputs, spikes by neuron, cycles, spikes, synaptic operations of all frames in one run of the reference engine."""
+    """Outputs, spikes by neuron, cycles, spikes, synaptic operations of all frames in one reference run."""
     assert image.latency is not None
     assert image.interval is not None
     processor = Processor(image, "reference")
