@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from isa_spec.errors import FormatError
-from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spec import ProcessorSpec
-from isa_spec.spikes import SpikeEvents
 from neuroproc.cli.classify import positive
-from neuroproc.cli.events import configure_events, get_binned_events, refuse_event_options
+from neuroproc.cli.events import configure_events
+from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_frame_spikes, get_spikes
 from neuroproc.cli.show import print_json, table
-from neuroproc.cli.streams import STANDARD, get_image
+from neuroproc.cli.streams import get_image
 from neuroproc.explanation import Arrival, Explanation, explain_cycles
-from neuroproc.formats.events import is_event_file
-from neuroproc.formats.frames import read_examples
-from neuroproc.formats.spikes import read_spikes
-from neuroproc.host import encode_frames, input_contract, input_shape
+from neuroproc.host import input_contract
 from neuroproc.places import Places
 
 EXAMPLE = "neuroproc explain digits.npi --frames digits_frames.npz 'fc2[3,0,0]@207'"
@@ -30,18 +24,12 @@ MOST = 12
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("image", metavar="IMAGE", help="processor image; - for stdin")
-    parser.add_argument(
-        "spikes", metavar="SPIKES", nargs="?",
-        help="input spikes: .csv, .txt (raster), .npz; or events: .bin, HDF5; - for spikes from stdin",
-    )  # fmt: skip
+    parser.add_argument("spikes", metavar="SPIKES", nargs="?", help=SPIKES_HELP)
     parser.add_argument(
         "asked", metavar="NEURON@CYCLE", type=neuron_at_cycle,
         help="a neuron by number, name, port or LAYER[channel,row,column], and a cycle since the reset",
     )  # fmt: skip
-    parser.add_argument(
-        "--frames", metavar="FRAMES",
-        help="frames instead of SPIKES, back to back: .npy, .npz, IDX or a CIFAR-10 batch (also .gz)",
-    )  # fmt: skip
+    parser.add_argument("--frames", metavar="FRAMES", help=FRAMES_HELP)
     parser.add_argument(
         "--cycles", type=positive, default=1, metavar="N", help="so many cycles, up to that one (default: 1)"
     )
@@ -59,13 +47,14 @@ def neuron_at_cycle(text: str) -> tuple[str, int]:
 
 def execute(args: argparse.Namespace) -> int:
     """Run and print."""
-    if args.image == args.spikes == STANDARD:
-        raise FormatError("standard input cannot be both the image and the spikes; give one of them by name")
-    if (args.spikes is None) == (args.frames is None):
-        raise FormatError("either SPIKES or --frames FRAMES is the input; give one of them")
+    check_given(args)
     neuron, cycle = args.asked
     image = get_image(args.image)
-    events = _spikes(args, image) if args.frames is None else _frames(args, image, cycle)
+    if args.frames is None:
+        events = get_spikes(args, image)
+    else:
+        # Those that have begun by that cycle.
+        events, _ = get_frame_spikes(args, image, cycle // input_contract(image).interval + 1)
     found = explain_cycles(image, events, neuron, range(max(cycle + 1 - args.cycles, 0), cycle + 1))
     if args.json:
         print_json({"cycles": [asdict(explanation) for explanation in found]})
@@ -75,21 +64,6 @@ def execute(args: argparse.Namespace) -> int:
         if when is not None:
             print(f"\n{neuron} of frame n begins in cycle {when[0]:,} + {when[1]:,} n")
     return 0
-
-
-def _spikes(args: argparse.Namespace, image: ProcessorImage) -> SpikeEvents:
-    if args.spikes != STANDARD and is_event_file(args.spikes):
-        return get_binned_events(args, args.spikes, image)
-    refuse_event_options(args, args.spikes)
-    source = sys.stdin.buffer if args.spikes == STANDARD else args.spikes
-    return read_spikes(source, image.inputs, graph_digest(image))
-
-
-def _frames(args: argparse.Namespace, image: ProcessorImage, cycle: int) -> SpikeEvents:
-    """Spikes of the frames that have begun by a cycle."""
-    refuse_event_options(args, args.frames)
-    frames, _ = read_examples(args.frames, input_shape(image))
-    return encode_frames(image, frames[: cycle // input_contract(image).interval + 1])
 
 
 def summary(explanation: Explanation, spec: ProcessorSpec) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from isa_spec.errors import NeuroprocError, ResourceError
@@ -21,11 +21,15 @@ COMMANDS = {
     "run": "spikes in, spikes out",
     "classify": "frames in, classes out",
     "shell": "commands of TENNLab's processor tool in, its answers out",
+    "plot": "pictures of networks, images and runs",
     "explain": "why a neuron fired in a cycle, or did not",
     "verify": "every layer of an image against plain integer evaluation",
     "demo": "compile, run and verify a shipped network on shipped frames",
 }
-"""Each is a module of this package with ``EXAMPLE``, ``configure(parser)`` and ``execute(args) -> exit status``."""
+"""Each is a module of this package with ``EXAMPLE``, ``configure(parser)`` and ``execute(args) -> exit status``.
+
+Or it has ``KINDS``, a table like this one, of modules like these in the package `ROOM`.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,20 +88,29 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"neuroproc {VERSION}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
+    _add_commands(parser, "COMMAND", COMMANDS, "neuroproc.cli", arguments)
+    return parser
+
+
+def _add_commands(
+    parser: argparse.ArgumentParser, word: str, table: Mapping[str, str], room: str, arguments: Sequence[str]
+) -> None:
+    commands = parser.add_subparsers(dest=word.lower(), metavar=word, required=True)
+    for name, summary in table.items():
         # Only the command that was asked for is imported: `neuroproc --help` stays instant.
-        if name in arguments:
-            module = import_module(f"neuroproc.cli.{name}")
-            command = commands.add_parser(
-                name,
-                help=summary,
-                description=module.__doc__,
-                epilog=f"example:\n  {module.EXAMPLE}",
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
+        if name not in arguments:
+            commands.add_parser(name, help=summary)
+            continue
+        module = import_module(f"{room}.{name}")
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=module.__doc__,
+            epilog=f"example:\n  {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if hasattr(module, "KINDS"):
+            _add_commands(command, "KIND", module.KINDS, module.ROOM, arguments)
+        else:
             module.configure(command)
             command.set_defaults(execute=module.execute)
-        else:
-            commands.add_parser(name, help=summary)
-    return parser

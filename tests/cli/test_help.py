@@ -14,13 +14,15 @@ from tennlab_helpers import small_network, write_network
 
 import neuroproc
 from neuroproc.cli.main import COMMANDS
+from neuroproc.cli.plot import KINDS
 
+CALLS = [*COMMANDS, *(f"plot {kind}" for kind in KINDS)]
 DATA = ROOT / "neuroproc" / "data"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", CALLS)
 def test_help_ends_with_an_example(capsys, command):
-    result = call(capsys, command, "--help")
+    result = call(capsys, *command.split(), "--help")
     assert (result.status, result.err) == (0, "")
     *_, title, example = result.out.rstrip().splitlines()
     assert title == "example:"
@@ -33,6 +35,13 @@ def test_help_of_the_program(capsys):
     assert result.out.rstrip().endswith("example:\n  neuroproc demo")
     for command, summary in COMMANDS.items():
         assert f"{command} " in result.out
+        assert summary.split()[0] in result.out
+
+
+def test_help_of_pictures(capsys):
+    result = call(capsys, "plot", "--help")
+    for kind, summary in KINDS.items():
+        assert f"{kind} " in result.out
         assert summary.split()[0] in result.out
 
 
@@ -57,9 +66,9 @@ def workplace(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.docs
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", CALLS)
 def test_the_example_works(workplace, monkeypatch, capsys, command):
-    example = call(capsys, command, "--help").out.rstrip().splitlines()[-1]
+    example = call(capsys, *command.split(), "--help").out.rstrip().splitlines()[-1]
     program, *arguments = shlex.split(example)
     assert program == "neuroproc"
     if "<" in arguments:

@@ -1,0 +1,63 @@
+"""What a command gives to an image: a file of spikes, of events, or of frames."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from isa_spec.errors import FormatError
+from isa_spec.image import ProcessorImage, graph_digest
+from isa_spec.spikes import SpikeEvents
+from neuroproc.cli.events import get_binned_events, refuse_event_options
+from neuroproc.cli.streams import STANDARD
+from neuroproc.formats.events import is_event_file
+from neuroproc.formats.frames import read_examples
+from neuroproc.formats.spikes import read_spikes
+from neuroproc.host import encode_frames, input_shape
+
+SPIKES_HELP = "input spikes: .csv, .txt (raster), .npz; or events: .bin, HDF5; - for spikes from stdin"
+FRAMES_HELP = "frames instead of SPIKES, back to back: .npy, .npz, IDX or a CIFAR-10 batch (also .gz)"
+
+
+def check_given(args: argparse.Namespace) -> None:
+    """Refuse several inputs, or none.
+
+    Raises
+    ------
+    FormatError
+        If there is not one of SPIKES and ``--frames``, or standard input is two of them.
+    """
+    if args.image == args.spikes == STANDARD:
+        raise FormatError("standard input cannot be both the image and the spikes; give one of them by name")
+    if (args.spikes is None) == (args.frames is None):
+        raise FormatError("either SPIKES or --frames FRAMES is the input; give one of them")
+
+
+def get_spikes(args: argparse.Namespace, image: ProcessorImage) -> SpikeEvents:
+    """Spikes of a file, which may hold events.
+
+    Raises
+    ------
+    FormatError
+        If the file is wrong, or the options do not fit it.
+    """
+    if args.spikes != STANDARD and is_event_file(args.spikes):
+        return get_binned_events(args, args.spikes, image)
+    refuse_event_options(args, args.spikes)
+    source = sys.stdin.buffer if args.spikes == STANDARD else args.spikes
+    return read_spikes(source, image.inputs, graph_digest(image))
+
+
+def get_frame_spikes(args: argparse.Namespace, image: ProcessorImage, limit: int) -> tuple[SpikeEvents, int]:
+    """Spikes of the first frames of a file, at most ``limit``, and how many these are.
+
+    Raises
+    ------
+    FormatError
+        If the file is wrong, or the frames do not fit the image.
+    EmulationError
+        If the image was not compiled from a layered network.
+    """
+    refuse_event_options(args, args.frames)
+    frames, _ = read_examples(args.frames, input_shape(image))
+    return encode_frames(image, frames[:limit]), min(len(frames), limit)

@@ -1,0 +1,12 @@
+"""Pictures: drawn into a file with -o (.svg, .png or .pdf; needs the extra 'plot'), or as text without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EXAMPLE = "neuroproc plot raster digits.npi --frames digits_frames.npz"
+ROOM = "neuroproc.cli.plotting"
+KINDS: Mapping[str, str] = {
+    "raster": "who fires when, layer by layer",
+}
+"""Each is a module of `ROOM` with ``EXAMPLE``, ``configure(parser)`` and ``execute(args)``, as commands are."""

@@ -1,0 +1,97 @@
+"""Who fires when: a row for each neuron, layer by layer, silent ones, too. Without -o as text.
+
+The input is run, or what `neuroproc run --record` wrote is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from isa_spec.errors import FormatError, NeuroprocError
+from isa_spec.image import ProcessorImage
+from isa_spec.names import neuron_names
+from isa_spec.spikes import SpikeEvents
+from neuroproc.cli.classify import positive
+from neuroproc.cli.events import configure_events
+from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_frame_spikes, get_spikes
+from neuroproc.cli.streams import get_image
+from neuroproc.pictures.canvas import check_target
+from neuroproc.pictures.raster import MOST_SPIKES, plot_raster, raster_of, thinned, thinning_words
+from neuroproc.pictures.text_raster import text_raster
+from neuroproc.probe import SPIKE_CAPACITY, SpikeProbe
+from neuroproc.processor import Processor
+
+EXAMPLE = "neuroproc plot raster digits.npi --frames digits_frames.npz"
+FRAMES = 3
+"""Frames that are run where nothing else is said."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("image", metavar="IMAGE", help="processor image; - for stdin")
+    parser.add_argument("spikes", metavar="SPIKES", nargs="?", help=SPIKES_HELP)
+    parser.add_argument("--frames", metavar="FRAMES", help=FRAMES_HELP)
+    parser.add_argument("--limit", type=positive, metavar="N", help=f"only the first N frames (default: {FRAMES})")
+    parser.add_argument(
+        "--cycles", type=positive, metavar="N", help="cycles to run and show (default: until the image is through)"
+    )
+    parser.add_argument(
+        "--layer", action="append", default=[], metavar="LAYER", help="only this layer (may be repeated)"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="picture: .svg, .png or .pdf (default: text)")
+    configure_events(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run, and draw or print."""
+    check_given(args)
+    if args.output:
+        check_target(args.output)
+    image = get_image(args.image)
+    events, n_cycles = _given(args, image)
+    cycle, neuron = _run(image, events, n_cycles)
+    title = Path(args.image).name
+    if args.output:
+        plot_raster(args.output, image, cycle, neuron, n_cycles, title, args.layer)
+    raster = raster_of(image, cycle, neuron, n_cycles, args.layer)
+    if not args.output:
+        width = shutil.get_terminal_size().columns
+        print(text_raster(raster, title, neuron_names(image), width, whole=bool(args.layer)))
+    elif len(raster.cycle) > MOST_SPIKES:
+        shown = int(np.count_nonzero(thinned(raster)))
+        print(f"neuroproc: {args.output}: {thinning_words(len(raster.cycle), shown)}", file=sys.stderr)
+    return 0
+
+
+def _given(args: argparse.Namespace, image: ProcessorImage) -> tuple[SpikeEvents, int]:
+    """Input, and cycles that are run."""
+    if args.frames is None:
+        if args.limit is not None:
+            raise FormatError(f"--limit {args.limit}: says how many frames of --frames are run; {args.spikes} has none")
+        events = get_spikes(args, image)
+        through = image.latency if image.latency is not None else image.max_delay
+        last = int(events.cycle.max(initial=-1)) + 1
+    else:
+        events, n_frames = get_frame_spikes(args, image, args.limit or FRAMES)
+        through, last = image.latency or 0, max(n_frames - 1, 0) * (image.interval or 0)
+    return events, args.cycles or max(last + through, 1)
+
+
+def _run(image: ProcessorImage, events: SpikeEvents, n_cycles: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cycle and neuron of every spike."""
+    probe = SpikeProbe(capacity=2 * SPIKE_CAPACITY)
+    processor = Processor(image, probes=[probe])
+    processor.inject(image.start)
+    processor.inject(events)
+    for _ in processor.run_in_pieces(n_cycles):
+        if len(probe) > SPIKE_CAPACITY:
+            raise NeuroprocError(
+                f"more than {SPIKE_CAPACITY:,} spikes by cycle {processor.cycle:,} of {n_cycles:,}, allowed "
+                f"{SPIKE_CAPACITY:,} in a raster; show fewer cycles (--cycles)"
+            )
+    return probe.events()
