@@ -1,12 +1,10 @@
 """README and docs: what they show is run, what they link to exists, what they name is real."""
 
 import re
-import tomllib
 
 import pytest
 from docs_examples import DOCUMENTS, ROOT, agrees, examples_of, name_of, run_document
 
-import neuroproc
 from neuroproc.cli.main import COMMANDS
 
 pytestmark = pytest.mark.docs
@@ -126,12 +124,3 @@ def test_readme_installs_and_tests_with_what_is_run():
     checks = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     for step in ("python3 -m venv .venv", "'.[test]'", ".venv/bin/python -m pytest"):
         assert step in checks
-
-
-def test_version_is_one():
-    import configparser
-
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    assert setup["metadata"]["version"] == neuroproc.__version__
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]

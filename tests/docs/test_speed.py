@@ -103,6 +103,7 @@ def test_a_wrong_lane_is_found(monkeypatch, capsys):
 
 def test_start_up(capsys, monkeypatch):
     monkeypatch.setattr(startup, "programs", lambda place: [("nothing", [sys.executable, "-c", "pass"], place)])
+    monkeypatch.setattr(startup, "COMMANDS", ["count"])
     status, out, err = speed(monkeypatch, capsys, "start")
     assert (status, err) == (0, "")
     for words in ("nothing", "compile LeNet 1x1", "load the image of LeNet 28x28", "run(1)", "run(50)"):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from compiler.passes.single_synapses import single_synapses
 from compiler.views.dot import image_dot
-from compiler.views.graphs import to_graphml
 from isa_spec.errors import ResourceError
 from isa_spec.image import ProcessorImage
 from neuroproc.cli.conversions.job import Job
@@ -43,6 +42,8 @@ def image_to_tennlab(job: Job) -> Sequence[str]:
 
 def image_to_graphml(job: Job) -> Sequence[str]:
     """An image as GraphML."""
+    from compiler.views.graphs import to_graphml  # late: networkx takes longer to load than most conversions
+
     job.put(to_graphml(_image(job)))
     return ()
 
