@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from neuroproc.formats.events import read_all_events, read_events
     from neuroproc.formats.frames import read_frames, read_labels
     from neuroproc.formats.images import load_image, save_image
+    from neuroproc.formats.recording_reader import read_recording
     from neuroproc.formats.spikes import read_spikes, write_spikes
     from neuroproc.host import encode_frames
     from neuroproc.measures import count
@@ -106,6 +107,7 @@ _HOME = {
     "read_events": "neuroproc.formats.events",
     "read_frames": "neuroproc.formats.frames",
     "read_labels": "neuroproc.formats.frames",
+    "read_recording": "neuroproc.formats.recording_reader",
     "read_spikes": "neuroproc.formats.spikes",
     "read_tennlab": "neuroproc.tennlab.image",
     "remove_dead": "compiler.networks.dead",
@@ -171,6 +173,7 @@ __all__ = [
     "read_events",
     "read_frames",
     "read_labels",
+    "read_recording",
     "read_spikes",
     "read_tennlab",
     "remove_dead",

@@ -47,10 +47,10 @@ class Recorder:
         """Bytes on the disk that a run may need."""
         return largest_size(self._image, self._neurons, cycles, self._is_npz, self._of_potentials)
 
-    def open(self, stack: contextlib.ExitStack) -> None:
-        """Begin the file; it is finished, or taken away, with the stack."""
+    def open(self, stack: contextlib.ExitStack, cycles: int) -> None:
+        """Begin the file of a run of so many cycles; it is finished, or taken away, with the stack."""
         target = stack.enter_context(standard_output()) if self.place == STANDARD else self.place
-        recording = open_recording(target, self._image, self._neurons, self._is_npz, self._of_potentials)
+        recording = open_recording(target, self._image, self._neurons, cycles, self._is_npz, self._of_potentials)
         self._add = stack.enter_context(recording)
         stack.push(lambda kind, error, trace: self.flush() if kind is None else None)
 

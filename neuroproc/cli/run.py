@@ -74,7 +74,7 @@ def execute(args: argparse.Namespace) -> int:
         spikes = _run(processor, pieces, cycles)
         # Most that can be wrong is seen before a file is begun.
         first = next(spikes, SpikeEvents.none())
-        write = _open_sinks(stack, args, image, recorders)
+        write = _open_sinks(stack, args, image, recorders, cycles)
         show = _show(cycles)
         for piece in itertools.chain([first], spikes):
             write(piece)
@@ -104,7 +104,11 @@ def _run(processor: Processor, pieces: Iterator[SpikeEvents], cycles: int) -> It
 
 
 def _open_sinks(
-    stack: contextlib.ExitStack, args: argparse.Namespace, image: ProcessorImage, recorders: list[Recorder]
+    stack: contextlib.ExitStack,
+    args: argparse.Namespace,
+    image: ProcessorImage,
+    recorders: list[Recorder],
+    cycles: int,
 ) -> Callable[[SpikeEvents], None]:
     """Function that writes output spikes, and what recorders have by then.
 
@@ -118,7 +122,7 @@ def _open_sinks(
     # Files are finished first, and so whatever happens to standard output.
     sinks: list[Callable[[SpikeEvents], None]] = [stack.enter_context(output)] if is_standard else []
     for recorder in sorted(recorders, key=lambda recorder: recorder.place != STANDARD):
-        recorder.open(stack)
+        recorder.open(stack, cycles)
         sinks.append(recorder.take)
     sinks += [] if is_standard else [stack.enter_context(output)]
     gone: set[int] = set()

@@ -66,19 +66,27 @@ def largest_size(image: ProcessorImage, neurons: np.ndarray, cycles: int, is_npz
 
 @contextlib.contextmanager
 def open_recording(
-    target: str | Path | IO[bytes], image: ProcessorImage, neurons: np.ndarray, is_npz: bool, potentials: bool = False
+    target: str | Path | IO[bytes],
+    image: ProcessorImage,
+    neurons: np.ndarray,
+    cycles: int,
+    is_npz: bool,
+    potentials: bool = False,
 ) -> Iterator[Add]:
     """Function that adds to a recording, which appears when the block ends without an error; else nothing does.
 
     As CSV it has a line for each spike or potential, with the neuron's number, layer and role. As ``.npz`` it has the
-    arrays `cycle` and `neuron` (of each spike), or `cycle` (of each sample), `neuron` (of each column) and
-    `potential`; `layer`, `role` and `name`, the words for each neuron of the image; and `image`, its digest.
+    arrays `cycle` and `neuron` (of each spike), `cycles` (how many were run) and `observed` (neurons), or `cycle` (of
+    each sample), `neuron` (of each column) and `potential`; `layer`, `role` and `name`, the words for each neuron of
+    the image; and `image`, its digest.
 
     Parameters
     ----------
     target : str, Path or stream
     image : ProcessorImage
     neurons : int64[n_observed]
+    cycles : int
+        How long the run is.
     is_npz : bool
         Else it is CSV.
     potentials : bool
@@ -93,7 +101,7 @@ def open_recording(
     where = str(target) if isinstance(target, str | Path) else "<stream>"
     with opened as file:
         if is_npz:
-            with _open_columns(file, where, image, neurons, potentials) as add:
+            with _open_columns(file, where, image, neurons, cycles, potentials) as add:
                 yield add
         else:
             write = _write_potentials if potentials else _write_spikes
@@ -105,11 +113,15 @@ def open_recording(
 
 @contextlib.contextmanager
 def _open_columns(
-    file: IO[bytes], where: str, image: ProcessorImage, neurons: np.ndarray, potentials: bool
+    file: IO[bytes], where: str, image: ProcessorImage, neurons: np.ndarray, cycles: int, potentials: bool
 ) -> Iterator[Add]:
     name, entry = ("potential", (np.int64, (len(neurons),))) if potentials else ("neuron", (np.int32, ()))
     names = np.array([layer.name for layer in image.layers] or [""])
-    more = {"neuron": neurons.astype(np.int32)} if potentials else {}
+    # A neuron without a spike may be a silent one, or one that was not looked at.
+    observed = neurons.astype(np.int32)
+    more: dict[str, np.ndarray] = {"neuron": observed}
+    if not potentials:
+        more = {"cycles": np.array(cycles, np.int64), "observed": observed}
     more |= {"layer": names[image.layer], "role": np.array(ROLES)[image.role], "name": np.array(neuron_names(image))}
     more["image"] = np.array(graph_digest(image))
     with Columns(where, {"cycle": (np.int64, ()), name: entry}) as columns:
