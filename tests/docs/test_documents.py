@@ -1,5 +1,7 @@
 """README and docs: what they show is run, what they link to exists, what they name is real."""
 
+import configparser
+import importlib.util
 import re
 
 import pytest
@@ -124,3 +126,36 @@ def test_readme_installs_and_tests_with_what_is_run():
     checks = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     for step in ("python3 -m venv .venv", "'.[test]'", ".venv/bin/python -m pytest"):
         assert step in checks
+
+
+def test_contributing_says_what_there_is():
+    """Its commands name files, markers and programs of this checkout; its table has every marker."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    markers = [line.partition(": ")[0] for line in setup["tool:pytest"]["markers"].strip().splitlines()]
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == markers
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    for chosen in re.findall(r'pytest -m (?:"(.*?)"|(\w+))', commands):
+        assert set(re.findall(r"\w+", " ".join(chosen))) - {"or", "and", "not"} <= set(markers)
+    files = re.findall(r"(?:tests|benchmarks|docs|examples)/[\w./-]+", commands)
+    assert files
+    assert not [name for name in files if not (ROOT / name).exists()]
+    modules = set(re.findall(r"-m (\w+)", commands)) - set(markers) - {"venv", "build"}
+    assert not [name for name in modules if importlib.util.find_spec(name) is None and name != "sphinx"]
+
+
+def test_the_oldest_set_has_every_lower_bound():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    needs = setup["options"]["install_requires"] + "\n".join(setup["options.extras_require"].values())
+    bounds = dict(re.findall(r"^([\w-]+)>=([\d.]+)$", needs, re.MULTILINE))
+    lines = (ROOT / "tests" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    assert len(bounds) == len(set(needs.split()))
+
+    def parts(version):
+        numbers = [int(number) for number in version.split(".")]
+        return numbers + [0] * (4 - len(numbers))
+
+    assert {name: parts(pins[name]) for name in bounds} == {name: parts(bound) for name, bound in bounds.items()}
