@@ -36,7 +36,15 @@ if TYPE_CHECKING:
     from compiler.schedule import make_schedule
     from compiler.views.dot import image_dot, network_dot
     from compiler.views.graphs import to_graphml, to_networkx
-    from isa_spec.errors import NeuroprocError
+    from isa_spec.errors import (
+        EmulationError,
+        FormatError,
+        NetworkError,
+        NeuroprocError,
+        ResourceError,
+        ScheduleError,
+        SpecError,
+    )
     from isa_spec.image import Port, ProcessorImage, build_image
     from isa_spec.spec import ProcessorSpec, load_profile, profile_names
     from isa_spec.spikes import SpikeEvents
@@ -67,15 +75,21 @@ _HOME = {
     "Conversion": "compiler.learning.conversion",
     "Cost": "compiler.costing.cost",
     "Course": "compiler.learning.course",
+    "EmulationError": "isa_spec.errors",
     "Examples": "compiler.learning.data",
     "FoldPlan": "compiler.plan",
+    "FormatError": "isa_spec.errors",
     "LayeredNetwork": "compiler.networks.network",
+    "NetworkError": "isa_spec.errors",
     "NeuroprocError": "isa_spec.errors",
     "Port": "isa_spec.image",
     "PotentialProbe": "neuroproc.probe",
     "Processor": "neuroproc.processor",
     "ProcessorImage": "isa_spec.image",
     "ProcessorSpec": "isa_spec.spec",
+    "ResourceError": "isa_spec.errors",
+    "ScheduleError": "isa_spec.errors",
+    "SpecError": "isa_spec.errors",
     "SpikeEvents": "isa_spec.spikes",
     "SpikeProbe": "neuroproc.probe",
     "StreamContract": "isa_spec.stream",
@@ -132,15 +146,21 @@ __all__ = [
     "Conversion",
     "Cost",
     "Course",
+    "EmulationError",
     "Examples",
     "FoldPlan",
+    "FormatError",
     "LayeredNetwork",
+    "NetworkError",
     "NeuroprocError",
     "Port",
     "PotentialProbe",
     "Processor",
     "ProcessorImage",
     "ProcessorSpec",
+    "ResourceError",
+    "ScheduleError",
+    "SpecError",
     "SpikeEvents",
     "SpikeProbe",
     "StreamContract",
