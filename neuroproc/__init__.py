@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from isa_spec.spec import ProcessorSpec, load_profile, profile_names
     from isa_spec.spikes import SpikeEvents
     from isa_spec.stream import StreamContract
+    from isa_spec.wiring import wire_image
     from neuroproc.activity import activity_by_layer
     from neuroproc.classification import classify
     from neuroproc.cli.demo import demo
@@ -135,6 +136,7 @@ _HOME = {
     "train_straight_through": "compiler.learning.train",
     "train_whetstone": "compiler.learning.train",
     "verify": "neuroproc.cli.verify",
+    "wire_image": "isa_spec.wiring",
     "write_nir": "compiler.frontends.nir.writer",
     "write_spikes": "neuroproc.formats.spikes",
     "write_tennlab": "neuroproc.tennlab.writer",
@@ -207,6 +209,7 @@ __all__ = [
     "train_straight_through",
     "train_whetstone",
     "verify",
+    "wire_image",
     "write_nir",
     "write_spikes",
     "write_tennlab",
