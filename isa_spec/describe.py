@@ -45,33 +45,33 @@ def describe() -> str:
 
 
 def _cycle(tables: ProcessorTables) -> list[str]:
-    rows = [
-        (
-            number,
-            f"**{entry['name']}**",
-            f"{entry['rule']} {entry['note']}",
-            _codes(entry["reads"]),
-            _codes(entry["writes"]),
-        )
+    phases = [
+        f"{number}. **{entry['name']}**: {entry['rule']}\n\n   {entry['note']}\n\n"
+        f"   Reads {_codes(entry['reads'])}; writes {_codes(entry['writes'])}."
         for number, entry in enumerate(tables.phase, 1)
     ]
     signals = [(f"`{name}`", entry["meaning"]) for name, entry in tables.signal.items()]
     return [
         "## A cycle",
         "One cycle t is these phases, in this order, each for all neurons at once.",
-        _table(("", "phase", "rule", "reads", "writes"), rows),
+        *phases,
         "Signals live inside one cycle:",
         _table(("signal", "meaning"), signals),
     ]
 
 
 def _state(tables: ProcessorTables) -> list[str]:
-    columns = ("per", "width", "sign", "reset", "cleared_by", "overflow", "meaning")
+    columns = ("per", "width", "sign", "reset", "overflow")
+    meanings = [
+        f"- `{name}`: {entry['meaning']} Cleared by {'; '.join(entry['cleared_by'])}."
+        for name, entry in tables.state.items()
+    ]
     return [
         "## State",
         "Everything that lives from one cycle to the next. The width is a number of bits, or the parameter or field "
         "that gives it.",
-        _entries("state", tables.state, columns, width=_code_or_number, cleared_by=", ".join),
+        _entries("state", tables.state, columns, width=_code_or_number),
+        "\n".join(meanings),
     ]
 
 
