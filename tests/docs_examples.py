@@ -1,4 +1,4 @@
-"""Runs what README.md and docs/**/*.md show, and holds what is printed against what is shown.
+"""Runs what *.md and docs/**/*.md show, and holds what is printed against what is shown.
 
 In a document
 
@@ -27,7 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 _FENCE = re.compile(r"^```(\w*) ?(.*)$")
 _PRINTED = re.compile(r"^<!-- printed by: (.*) -->$")
