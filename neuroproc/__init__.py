@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from neuroproc.formats.spikes import read_spikes, write_spikes
     from neuroproc.host import encode_frames
     from neuroproc.measures import count
+    from neuroproc.pictures.spacetime import plot_spacetime
     from neuroproc.probe import PotentialProbe, SpikeProbe
     from neuroproc.processor import Processor
     from neuroproc.tennlab.image import read_tennlab
@@ -117,6 +118,7 @@ _HOME = {
     "load_profile": "isa_spec.spec",
     "make_schedule": "compiler.schedule",
     "network_dot": "compiler.views.dot",
+    "plot_spacetime": "neuroproc.pictures.spacetime",
     "profile_names": "isa_spec.spec",
     "read_all_events": "neuroproc.formats.events",
     "read_events": "neuroproc.formats.events",
@@ -190,6 +192,7 @@ __all__ = [
     "load_profile",
     "make_schedule",
     "network_dot",
+    "plot_spacetime",
     "profile_names",
     "read_all_events",
     "read_events",

@@ -8,5 +8,6 @@ EXAMPLE = "neuroproc plot raster digits.npi --frames digits_frames.npz"
 ROOM = "neuroproc.cli.plotting"
 KINDS: Mapping[str, str] = {
     "raster": "who fires when, layer by layer",
+    "spacetime": "which layer computes which place of its map when",
 }
 """Each is a module of `ROOM` with ``EXAMPLE``, ``configure(parser)`` and ``execute(args)``, as commands are."""

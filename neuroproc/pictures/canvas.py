@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from isa_spec.errors import NeuroprocError
 from isa_spec.files import write_atomically
 from neuroproc.pictures.colours import GRID
@@ -74,6 +76,20 @@ def bare(axes: Any, sides: Sequence[str] = ("top", "right"), grid: str | None = 
         axes.spines[side].set_visible(False)
     if grid:
         axes.grid(which=grid, color=GRID, lw=0.6)
+
+
+def polygons(axes: Any, corners: np.ndarray, **style: Any) -> None:
+    """Draw many polygons at once: float64[n, n_corners, 2], x and y of each corner."""
+    from matplotlib.collections import PolyCollection
+
+    axes.add_collection(PolyCollection(list(corners), **style))
+
+
+def segments(axes: Any, ends: np.ndarray, **style: Any) -> None:
+    """Draw many lines at once: float64[n, 2, 2], x and y of both ends."""
+    from matplotlib.collections import LineCollection
+
+    axes.add_collection(LineCollection(list(ends), **style))
 
 
 def _matplotlib() -> tuple[Any, Any, Any]:

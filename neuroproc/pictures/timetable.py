@@ -153,6 +153,8 @@ class Marks:
     row, column : float64[n_marks]
         Where in the map it is: 0 at the top and at the left, 1 at the bottom and at the right.
     frame : int64[n_marks]
+    tile_ends : bool[n_marks]
+        Whether the next place of the row comes later, in another tile.
     """
 
     begin: np.ndarray
@@ -162,6 +164,7 @@ class Marks:
     row: np.ndarray
     column: np.ndarray
     frame: np.ndarray
+    tile_ends: np.ndarray
 
 
 def marks_of(table: Timetable, band: Band, until: int, merge: int = 1) -> Marks:
@@ -179,12 +182,11 @@ def marks_of(table: Timetable, band: Band, until: int, merge: int = 1) -> Marks:
     frames = np.arange(max(-(-(until - int(band.first.min())) // table.interval), 0))
     left = np.arange(0, band.width, merge)
     right = np.minimum(left + merge, band.width) - 1
-    part = band.length / band.tile[1]
-    inside = np.arange(band.width) % band.tile[1] * part
+    first, part = drawn_from(band)
     turn, frame, row = np.ix_(np.arange(len(band.turns)), frames, np.arange(band.height))
     shift = np.array(band.turns)[turn] + frame * table.interval
-    begin = shift[..., None] + (band.first + inside)[row][..., left]
-    end = shift[..., None] + (band.first + inside + part)[row][..., right]
+    begin = shift[..., None] + first[row][..., left]
+    end = shift[..., None] + (first + part)[row][..., right]
     begin, end, turn, frame, row, left, right = (
         array.ravel()
         for array in np.broadcast_arrays(begin, end, turn[..., None], frame[..., None], row[..., None], left, right)
@@ -196,13 +198,33 @@ def marks_of(table: Timetable, band: Band, until: int, merge: int = 1) -> Marks:
         "end": end,
         "top": top,
         "bottom": top + 1 / len(band.turns),
-        "row": _share(row, band.height),
-        "column": _share((left + right) / 2, band.width),
+        "row": share_of(row, band.height),
+        "column": share_of((left + right) / 2, band.width),
         "frame": frame,
+        "tile_ends": ((right + 1) % band.tile[1] == 0) | (right == band.width - 1),
     }
     return Marks(**{name: field[shown] for name, field in fields.items()})
 
 
-def _share(place: np.ndarray, size: int) -> np.ndarray:
+def drawn_from(band: Band) -> tuple[np.ndarray, float]:
+    """Where places of frame 0 are drawn in the first turn, float64[height, width], and how long; both in cycles."""
+    part = band.length / band.tile[1]
+    return band.first + np.arange(band.width) % band.tile[1] * part, part
+
+
+def shown_until(table: Timetable) -> int:
+    """Cycle up to which a picture shows what happens: until frame 0 is decided, and something of the next."""
+    return table.latency + max(table.interval // 3, min(table.interval, table.latency // 3), 1)
+
+
+def merge_for(table: Timetable, until: int, most: int = 4_000) -> int:
+    """Places of a row that have to be one mark, so that a picture has at most so many, or a mark is a whole row."""
+    merge, widest = 1, max(band.width for band in table.bands)
+    while merge < widest and sum(len(marks_of(table, band, until, merge).frame) for band in table.bands) > most:
+        merge *= 2
+    return merge
+
+
+def share_of(place: np.ndarray, size: int) -> np.ndarray:
     """Places as shares of the way from the first to the last; a single one is in the middle."""
     return place / (size - 1) if size > 1 else np.full(place.shape, 0.5)
