@@ -8,6 +8,7 @@ html_title = f"neuroproc {VERSION}"
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+pygments_dark_style = "monokai"
 html_copy_source = False
 html_show_copyright = False
 
