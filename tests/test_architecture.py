@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("isa_spec", "compiler", "neuroproc")
 OPTIONAL = {
     "neuroproc/pictures/canvas.py": {"matplotlib"},
+    "neuroproc/cli/watching.py": {"tqdm"},
     "neuroproc/formats/shd.py": {"h5py"},
     "compiler/frontends/hdf5.py": {"h5py"},
     "compiler/frontends/nir/writer.py": {"nir"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from compiler.costing.cost import Cost, cost_of
@@ -65,7 +65,12 @@ class Choice:
     binding: tuple[str, ...]
 
 
-def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | None = None) -> tuple[Option, ...]:
+def all_options(
+    network: LayeredNetwork,
+    spec: ProcessorSpec,
+    like: FoldPlan | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Option, ...]:
     """Every unroll that the processor can hold, each with every way to serialise layers into slots that it leaves idle.
 
     And each of these with as many channels on a neuron as idle time has room for; unrolls alone with longer slots, too.
@@ -77,6 +82,8 @@ def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | N
     like : FoldPlan, optional
         Everything else of the plans; as it is by default, if not given. Tiles that it has stay as they are, and so do
         slot and channels if it has any.
+    progress : callable, optional
+        Called with the unrolls done and all unrolls.
 
     Raises
     ------
@@ -88,7 +95,10 @@ def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | N
     like = FoldPlan((1, 1)) if like is None else like
     options = []
     refusal: ResourceError | ScheduleError | None = None
-    for unroll in legal_unrolls(*network.input_shape[1:]):
+    unrolls = legal_unrolls(*network.input_shape[1:])
+    for number, unroll in enumerate(unrolls):
+        if progress:
+            progress(number, len(unrolls))
         try:
             plans = list(_serialised(network, replace(like, unroll=unroll)))
         except ScheduleError as error:
@@ -105,6 +115,8 @@ def all_options(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | N
                 refusal = error
             else:
                 options.append(option)
+    if progress:
+        progress(len(unrolls), len(unrolls))
     if not options and refusal is not None:
         raise refusal
     return tuple(options)

@@ -11,8 +11,9 @@ import numpy as np
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage, graph_digest
 from neuroproc.classification import Classification, classify
-from neuroproc.cli.show import print_json, progress, table
+from neuroproc.cli.show import print_json, table
 from neuroproc.cli.streams import get_image
+from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.early_exit import EarlyExit, classify_by_margin
 from neuroproc.formats.frames import read_examples, read_labels
 from neuroproc.host import input_shape
@@ -40,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="stretches of the stream side by side (default: all cores)"
     )
+    configure_progress(parser)
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -52,9 +54,10 @@ def execute(args: argparse.Namespace) -> int:
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{args.labels}: {len(labels)} labels for the {len(frames)} frames of {args.frames}")
     frames, labels = frames[: args.limit], labels if labels is None else labels[: args.limit]
-    request = (labels, args.engine, progress("frames"), args.threads)
-    stopped = classify_by_margin(image, frames, args.margin, *request) if args.margin else None
-    result = stopped.classification if stopped else classify(image, frames, *request)
+    with progress("frames", args) as show:
+        request = (labels, args.engine, show, args.threads)
+        stopped = classify_by_margin(image, frames, args.margin, *request) if args.margin else None
+        result = stopped.classification if stopped else classify(image, frames, *request)
     if args.json:
         labelled = args.labels or (args.frames if labels is not None else None)
         files = {"frames_file": Path(args.frames).name, "labels_file": Path(labelled).name if labelled else None}

@@ -24,6 +24,7 @@ from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network, o
 from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image
+from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.measures import count
 
 EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np16 --unroll 1x1"
@@ -61,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--report", metavar="FILE", help="write the table as JSON, too")
     configure_import(parser)
+    configure_progress(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -102,7 +104,9 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
         return plan, ""
     if args.tile:
         raise ScheduleError("--tile and --unroll auto exclude each other; give the unroll that the tiles are meant for")
-    choice = best_option(all_options(network, spec, plan_of(args, (1, 1))), bounds)
+    with progress("unrolls", args) as show:
+        options = all_options(network, spec, plan_of(args, (1, 1)), show)
+    choice = best_option(options, bounds)
     binding = ", ".join(f"--max-{'cycles' if name == 'interval' else name}" for name in choice.binding)
     held = f"; held back by {binding}" if binding else ""
     return choice.option.plan, f"chosen for the fewest {WORDS[choice.minimised]}{held}"

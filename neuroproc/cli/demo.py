@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from isa_spec.spec import load_profile
 from neuroproc.classification import classify
 from neuroproc.cli.show import print_json, table
 from neuroproc.cli.verify import DIFFERENT, verify
+from neuroproc.cli.watching import configure_progress, lines, progress
 from neuroproc.formats.frames import read_frames, read_labels
 
 EXAMPLE = "neuroproc demo"
@@ -26,10 +27,15 @@ DATA = Path(neuroproc.__file__).parent / "data"
 NETWORK, FRAMES = DATA / "digits.json", DATA / "digits_frames.npz"
 
 
-def demo() -> list[dict[str, Any]]:
+def demo(progress: Callable[[int, int], None] | None = None) -> list[dict[str, Any]]:
     """Sizes, times and answers of the shipped network, from one tile for the whole frame down to one pixel at a time.
 
     And once more pixel by pixel, with several channels on a neuron.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with the folds done and all folds.
 
     Returns
     -------
@@ -43,7 +49,10 @@ def demo() -> list[dict[str, Any]]:
     _, height, width = network.input_shape
     results = []
     plans = [FoldPlan(unroll) for unroll in ((height, width), (height, 1), (2, 2), (1, 1))]
-    for plan in [*plans, fill_channels(network, spec, plans[-1])]:
+    plans.append(fill_channels(network, spec, plans[-1]))
+    for number, plan in enumerate(plans):
+        if progress:
+            progress(number, len(plans))
         schedule = make_schedule(network, spec, plan)
         image = emit(schedule, cost_of(schedule))
         found = classify(image, frames, labels)
@@ -59,19 +68,24 @@ def demo() -> list[dict[str, Any]]:
             "different": sum(checked.different.values()),
             "frames_per_second": len(frames) / found.seconds,
         })  # fmt: skip
+    if progress:
+        progress(len(plans), len(plans))
     return results
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    configure_progress(parser)
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run the demo and print it; exit status 5 if any decision differs."""
-    if sys.stderr.isatty():
-        print("compiling the shipped network at five folds; the first run also compiles the emulator", file=sys.stderr)
-    results = demo()
+    say = lines(args)
+    if say:
+        say("compiling the shipped network at five folds; the first run also compiles the emulator")
+    with progress("folds", args) as show:
+        results = demo(show)
     if args.json:
         print_json(results)
     else:

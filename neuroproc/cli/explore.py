@@ -10,6 +10,7 @@ from isa_spec.spec import load_profile
 from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network
 from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import print_json, table
+from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.pictures.pareto import plot_pareto
 
 EXAMPLE = "neuroproc explore examples/lenet/lenet.json --profile np16"
@@ -25,12 +26,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--plot", metavar="FILE", help="draw them (.svg, .png, .pdf); needs the extra 'plot'")
     configure_import(parser)
+    configure_progress(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Explore and print."""
     network = get_network(args.network, args)
-    options = all_options(network, load_profile(args.profile), plan_of(args, (1, 1)))
+    with progress("unrolls", args) as show:
+        options = all_options(network, load_profile(args.profile), plan_of(args, (1, 1)), show)
     shown = options if args.all else pareto_front(options)
     cost = options[0].cost  # what it was before it was folded is the same for all
     reference = {name: cost.total(name) for name in REFERENCE}

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ import numpy as np
 from isa_spec.errors import NeuroprocError
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
-from neuroproc.cli.show import lines
 from neuroproc.cli.streams import STANDARD, standard_output
 from neuroproc.formats.recordings import Add, largest_size, neurons_of, open_recording
 from neuroproc.probe import PotentialProbe, SpikeProbe
@@ -114,7 +114,6 @@ def check_room(recorders: list[Recorder], cycles: int, force: bool) -> None:
             continue
         disk = os.stat(folder).st_dev
         needed[disk] = (recorder.place, recorder.needed(cycles) + needed.get(disk, ("", 0))[1])
-    say = lines()
     for place, size in needed.values():
         free = shutil.disk_usage(os.path.dirname(os.path.realpath(place))).free
         if size > free and not force:
@@ -123,8 +122,8 @@ def check_room(recorders: list[Recorder], cycles: int, force: bool) -> None:
                 "record fewer cycles or layers (--record-layer), or .npz instead of .csv, or start anyway (--force): "
                 "if the disk is full before the end, nothing is left behind"
             )
-        if say and size >= 10**8:
-            say(f"{place}: recording will need up to {_size(size)}, the disk has {_size(free)} left")
+        if size >= 10**8 and sys.stderr.isatty():
+            print(f"{place}: recording will need up to {_size(size)}, the disk has {_size(free)} left", file=sys.stderr)
 
 
 def _size(n_bytes: int) -> str:

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import itertools
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 from isa_spec.errors import FormatError
@@ -18,16 +17,14 @@ from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
 from neuroproc.cli.events import configure_events, get_binned_events, refuse_event_options
 from neuroproc.cli.recorders import Recorder, check_room, configure_recordings, recorders_of
-from neuroproc.cli.show import progress
 from neuroproc.cli.streams import STANDARD, get_image, standard_output
+from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.formats.events import is_event_file
 from neuroproc.formats.spike_writers import SUFFIXES, open_spikes
 from neuroproc.formats.spikes import open_pieces
 from neuroproc.processor import ENGINES, Processor
 
 EXAMPLE = "neuroproc run digits.npi spikes.csv --cycles 200 -o out.csv"
-SECONDS = 0.2
-"""Between two signs of life."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto")
     configure_recordings(parser)
     configure_events(parser)
+    configure_progress(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -75,10 +73,12 @@ def execute(args: argparse.Namespace) -> int:
         # Most that can be wrong is seen before a file is begun.
         first = next(spikes, SpikeEvents.none())
         write = _open_sinks(stack, args, image, recorders, cycles)
-        show = _show(cycles)
+        # What goes to a terminal shows by itself how far it is.
+        show = None if sys.stdout.isatty() else stack.enter_context(progress("cycles", args))
         for piece in itertools.chain([first], spikes):
             write(piece)
-            show(processor.cycle)
+            if show:
+                show(processor.cycle, cycles)
     return 0
 
 
@@ -137,18 +137,3 @@ def _open_sinks(
             raise BrokenPipeError
 
     return write
-
-
-def _show(cycles: int) -> Callable[[int], None]:
-    """Function that tells how far the run is, where somebody watches and the output does not run over it."""
-    show = None if sys.stdout.isatty() else progress("cycles")
-    shown = time.monotonic()
-
-    def tell(cycle: int) -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if show and (cycle == cycles or now > shown + SECONDS):
-            shown = now
-            show(cycle, cycles)
-
-    return tell

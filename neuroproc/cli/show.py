@@ -1,4 +1,4 @@
-"""What commands print: tables, JSON, progress."""
+"""What commands print: tables, JSON."""
 
 from __future__ import annotations
 
@@ -33,26 +33,3 @@ def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     json.dump(value, sys.stdout, indent=2)
     print()
-
-
-def progress(what: str) -> Any:
-    """Callable ``(done, total)`` that keeps one line on standard error up to date; None where nobody watches."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int, total: int) -> None:
-        end = "\n" if done == total else ""
-        print(f"\r{what} {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
-
-    return show
-
-
-def lines() -> Any:
-    """Callable ``(text)`` that prints a line on standard error; None where nobody watches."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    return show

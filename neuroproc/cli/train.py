@@ -30,7 +30,8 @@ from isa_spec.coding import RATE_SOURCES
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
 from neuroproc.cli.classify import positive
-from neuroproc.cli.show import lines, print_json
+from neuroproc.cli.show import print_json
+from neuroproc.cli.watching import configure_progress, lines
 from neuroproc.formats.folders import Layout, find_layout, read_part
 
 EXAMPLE = "neuroproc train whetstone --data digits --network 8C3p1-P2-50 --epochs 3 -o trained.json"
@@ -96,6 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             method.add_argument(
                 "--schedule", choices=SCHEDULES, default=SCHEDULES[0], help=f"of sharpening (default: {SCHEDULES[0]})"
             )
+        configure_progress(method)
         method.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -186,7 +188,7 @@ def execute(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace, examples: Examples) -> Trained:
     """Train by the method that was asked for."""
     course = Course(epochs=args.epochs, seed=args.seed, jitter=jitter_of(args.jitter))
-    watch = _watch()
+    watch = _watch(args)
     if args.method == "rate":
         spec = load_profile(args.profile)
         conversion = Conversion(
@@ -272,9 +274,9 @@ def _read(folder: Path, layout: Layout, part: str) -> Examples | None:
     return None if arrays is None else Examples(*arrays, str(folder))
 
 
-def _watch() -> Any:
+def _watch(args: argparse.Namespace) -> Any:
     """Callable that says on standard error how the training goes; None where nobody watches."""
-    show = lines()
+    show = lines(args)
     if show is None:
         return None
 

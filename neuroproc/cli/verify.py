@@ -21,8 +21,9 @@ from neuroproc.cli import across
 from neuroproc.cli.classify import positive
 from neuroproc.cli.comparing import BATCH, Divergence, Reader, divergence, expected_trains
 from neuroproc.cli.imports import NETWORK_HELP
-from neuroproc.cli.show import print_json, progress, table
+from neuroproc.cli.show import print_json, table
 from neuroproc.cli.streams import get_image
+from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.formats.frames import read_frames
 from neuroproc.host import input_shape
 
@@ -110,6 +111,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="processor image compiled from it; - for stdin")
     parser.add_argument("frames", metavar="FRAMES", help="frames: .npy, .npz, IDX or a CIFAR-10 batch (also .gz)")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N frames")
+    configure_progress(parser)
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -119,7 +121,8 @@ def execute(args: argparse.Namespace) -> int:
         return _execute_across(args)
     network, image = load_network(args.network), get_image(args.image)
     frames = read_frames(args.frames, network.input_shape)[: args.limit]
-    result = verify(network, image, frames, progress=progress("frames"))
+    with progress("frames", args) as show:
+        result = verify(network, image, frames, progress=show)
     if args.json:
         first = None if result.first is None else vars(result.first)
         print_json({**vars(result), "first": first, "exact": result.exact})
@@ -132,7 +135,8 @@ def _execute_across(args: argparse.Namespace) -> int:
     """Verify an image of a foreign file and print."""
     image = get_image(args.image)
     frames = read_frames(args.frames, input_shape(image))[: args.limit]
-    result = across.verify_import(Path(args.network), image, frames, progress=progress("frames"))
+    with progress("frames", args) as show:
+        result = across.verify_import(Path(args.network), image, frames, progress=show)
     if args.json:
         print_json(across.as_dict(result))
     else:

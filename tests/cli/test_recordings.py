@@ -242,12 +242,6 @@ def test_a_reader_that_has_gone_does_not_break_a_recording(tmp_path):
     assert len(np.load(tmp_path / "all.npz")["cycle"]) == 20 * 90000 - 19
 
 
-def test_progress_where_somebody_watches(case, capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    result = call(capsys, "run", case.image, case.spikes, "-o", case.folder / "out.csv", "--cycles", 60)
-    assert result.err.split("\r")[-1] == "cycles 60 of 60\n"
-
-
 def test_a_run_of_any_pieces_is_the_same(case, capsys, monkeypatch):
     """Large input, in pieces of some lines, from a file and through a pipe."""
     from neuroproc.formats import spike_csv, spikes

@@ -9,7 +9,6 @@ from cli_helpers import call, refused
 from learning_helpers import TINY, digits, write_digits, write_idx
 
 import neuroproc
-from neuroproc.cli.show import lines
 from neuroproc.cli.train import METHODS
 
 pytestmark = pytest.mark.training
@@ -88,12 +87,12 @@ def test_a_finished_checkpoint_is_converted_without_training(data, tmp_path, cap
 
 
 def test_progress_where_somebody_watches(data, tmp_path, capsys, monkeypatch):
-    assert lines() is None
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     result = train(capsys, "rate", data, tmp_path / "net.json")
     first, second = result.err.splitlines()
     assert first.startswith("epoch 1 of 2: loss ")
     assert second.startswith("epoch 2 of 2: loss ")
+    assert train(capsys, "rate", data, tmp_path / "net.json", "--no-progress").err == ""
 
 
 def test_nothing_is_trained_for_a_file_that_cannot_be_written(data, tmp_path, capsys):
