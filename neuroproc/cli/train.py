@@ -53,9 +53,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         method = methods.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         method.add_argument(
             "--data", required=True, metavar="DIR", type=Path,
-            help="folder with IDX files as MNIST has them: train-images-idx3-ubyte, train-labels-idx1-ubyte, and for "
-            "the last line t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; or with the batches of CIFAR-10, binary or "
-            "Python: data_batch_1 .. 5 and test_batch (also .gz)",
+            help="folder with train.npz (arrays frames and labels), and for the last line test.npz; or with IDX files "
+            "as MNIST has them: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, "
+            "t10k-labels-idx1-ubyte; or with the batches of CIFAR-10, binary or Python: data_batch_1 .. 5 and "
+            "test_batch (also .gz)",
         )  # fmt: skip
         method.add_argument("-o", "--output", required=True, metavar="NETWORK", help="network to write: NAME.json")
         network = NETWORKS.get(name, "lenet-small")

@@ -1,4 +1,4 @@
-"""Folders of labelled frames, as data sets are published: MNIST and its kin, CIFAR-10."""
+"""Folders of labelled frames: arrays of one's own, and data sets as published, MNIST and its kin, CIFAR-10."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def _cifar(suffix: str) -> Mapping[str, tuple[tuple[str, str | None], ...]]:
 
 
 LAYOUTS = (
+    # One file has both: `read_frames` and `read_labels` look for the arrays of their names.
+    Layout("NumPy", {part: ((f"{part}.npz", f"{part}.npz"),) for part in PARTS}),
     Layout(
         "MNIST",
         {
@@ -45,7 +47,7 @@ LAYOUTS = (
     Layout("CIFAR-10, binary", _cifar(".bin")),
     Layout("CIFAR-10, Python", _cifar("")),
 )
-"""How data sets are published; any file may be gzipped, and then ends in ``.gz``."""
+"""What a folder may hold; any file may be gzipped, and then ends in ``.gz``."""
 
 
 def find_layout(folder: Path) -> Layout:
@@ -110,5 +112,5 @@ def _find(folder: Path, name: str) -> Path | None:
 
 
 def _range(layout: Layout) -> str:
-    first, *more = [name for pair in layout.files["train"] for name in pair if name]
+    first, *more = dict.fromkeys(name for pair in layout.files["train"] for name in pair if name)
     return f"{first} .. {more[-1]}" if len(more) > 1 else " and ".join([first, *more])
