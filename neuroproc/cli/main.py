@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "why a neuron fired in a cycle, or did not",
     "verify": "every layer of an image against plain integer evaluation",
     "demo": "compile, run and verify a shipped network on shipped frames",
+    "completion": "what makes the Tab key complete all this, for bash and zsh",
 }
 """Each is a module of this package with ``EXAMPLE``, ``configure(parser)`` and ``execute(args) -> exit status``.
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # closed by whoever started us: nobody listens
-    parser = _parser(arguments)
+    parser = build_parser(arguments)
     args = parser.parse_args(arguments)
     try:
         status = args.execute(args)
@@ -80,25 +81,26 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def build_parser(arguments: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The program's parser; of the commands, those that are among the arguments are complete, by default all."""
     parser = argparse.ArgumentParser(
         prog="neuroproc",
         description="Fold 0/1-activation networks into small spiking graphs, and emulate them exactly.",
         epilog="example:\n  neuroproc demo",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"neuroproc {VERSION}")
+    parser.add_argument("-V", "--version", action="version", version=f"neuroproc {VERSION}")
     _add_commands(parser, "COMMAND", COMMANDS, "neuroproc.cli", arguments)
     return parser
 
 
 def _add_commands(
-    parser: argparse.ArgumentParser, word: str, table: Mapping[str, str], room: str, arguments: Sequence[str]
+    parser: argparse.ArgumentParser, word: str, table: Mapping[str, str], room: str, arguments: Sequence[str] | None
 ) -> None:
     commands = parser.add_subparsers(dest=word.lower(), metavar=word, required=True)
     for name, summary in table.items():
         # Only the command that was asked for is imported: `neuroproc --help` stays instant.
-        if name not in arguments:
+        if arguments is not None and name not in arguments:
             commands.add_parser(name, help=summary)
             continue
         module = import_module(f"{room}.{name}")
