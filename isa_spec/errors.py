@@ -11,7 +11,7 @@ class NeuroprocError(Exception):
 
 
 class SpecError(NeuroprocError):
-    """A spec table or a profile has an unknown, missing, mistyped or contradictory entry."""
+    """A spec table, a profile or a cost table has an unknown, missing, mistyped or contradictory entry."""
 
 
 class FormatError(NeuroprocError):

@@ -51,9 +51,11 @@ if TYPE_CHECKING:
     from isa_spec.stream import StreamContract
     from isa_spec.wiring import wire_image
     from neuroproc.activity import activity_by_layer
+    from neuroproc.benchmark import neurobench
     from neuroproc.classification import classify
     from neuroproc.cli.demo import demo
     from neuroproc.cli.verify import verify
+    from neuroproc.cost_table import bill_of, load_cost_table, work_of
     from neuroproc.difference import diff
     from neuroproc.early_exit import classify_by_margin
     from neuroproc.explanation import explain
@@ -96,6 +98,7 @@ _HOME = {
     "SpikeProbe": "neuroproc.probe",
     "StreamContract": "isa_spec.stream",
     "activity_by_layer": "neuroproc.activity",
+    "bill_of": "neuroproc.cost_table",
     "bin_events": "neuroproc.formats.binning",
     "build_image": "isa_spec.image",
     "classify": "neuroproc.classification",
@@ -113,11 +116,13 @@ _HOME = {
     "image_dot": "compiler.views.dot",
     "import_network": "compiler.frontends.importing",
     "legal_unrolls": "compiler.plan",
+    "load_cost_table": "neuroproc.cost_table",
     "load_image": "neuroproc.formats.images",
     "load_network": "compiler.networks.network_file",
     "load_profile": "isa_spec.spec",
     "make_schedule": "compiler.schedule",
     "network_dot": "compiler.views.dot",
+    "neurobench": "neuroproc.benchmark",
     "plot_spacetime": "neuroproc.pictures.spacetime",
     "profile_names": "isa_spec.spec",
     "read_all_events": "neuroproc.formats.events",
@@ -139,6 +144,7 @@ _HOME = {
     "train_whetstone": "compiler.learning.train",
     "verify": "neuroproc.cli.verify",
     "wire_image": "isa_spec.wiring",
+    "work_of": "neuroproc.cost_table",
     "write_nir": "compiler.frontends.nir.writer",
     "write_spikes": "neuroproc.formats.spikes",
     "write_tennlab": "neuroproc.tennlab.writer",
@@ -170,6 +176,7 @@ __all__ = [
     "StreamContract",
     "__version__",
     "activity_by_layer",
+    "bill_of",
     "bin_events",
     "build_image",
     "classify",
@@ -187,11 +194,13 @@ __all__ = [
     "image_dot",
     "import_network",
     "legal_unrolls",
+    "load_cost_table",
     "load_image",
     "load_network",
     "load_profile",
     "make_schedule",
     "network_dot",
+    "neurobench",
     "plot_spacetime",
     "profile_names",
     "read_all_events",
@@ -213,6 +222,7 @@ __all__ = [
     "train_whetstone",
     "verify",
     "wire_image",
+    "work_of",
     "write_nir",
     "write_spikes",
     "write_tennlab",

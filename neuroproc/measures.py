@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from isa_spec.image import ROLES, ProcessorImage
+from isa_spec.image import ROLES, ProcessorImage, graph_digest
 from isa_spec.potentials import leaking, potential_bounds, signed_bits, slope_range
+from neuroproc.benchmark import static_metrics
 from neuroproc.bounds import rising
 
 
@@ -18,6 +19,7 @@ def count(image: ProcessorImage) -> dict[str, Any]:
     use of a non-zero weight, without clocks; ``latency`` and ``initiation_interval`` are in cycles.
     ``potential_range`` holds every sum that can be reached, ``potential_bits`` is the smallest two's complement width
     for it: None where nothing bounds a potential from below, or from above, or where slopes do not end.
+    ``image`` is the digest of the graph, ``neurobench`` as `neuroproc.benchmark.static_metrics`.
     """
     n_layers = max(len(image.layers), 1)
     per_role = np.zeros((n_layers, len(ROLES)), np.int64)
@@ -53,6 +55,8 @@ def count(image: ProcessorImage) -> dict[str, Any]:
         "initiation_interval": image.interval,
         "potential_range": [lowest, highest],
         "potential_bits": None if any(endless for _, _, endless in ranges) else signed_bits(lowest, highest),
+        "neurobench": static_metrics(image),
+        "image": graph_digest(image),
         "profile": image.spec.name,
         "profile_digest": image.spec.digest,
         "source_digest": image.source_digest,

@@ -10,10 +10,14 @@ import numpy as np
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage, graph_digest
+from neuroproc.benchmark import neurobench
 from neuroproc.classification import Classification, classify
-from neuroproc.cli.show import print_json, table
+from neuroproc.cli.costs import bill_lines
+from neuroproc.cli.show import headline, print_json, table
 from neuroproc.cli.streams import get_image
 from neuroproc.cli.watching import configure_progress, progress
+from neuroproc.cost_table import as_dict as bill_as_dict
+from neuroproc.cost_table import bill_of, load_cost_table, work_of
 from neuroproc.early_exit import EarlyExit, classify_by_margin
 from neuroproc.formats.frames import read_examples, read_labels
 from neuroproc.host import input_shape
@@ -37,6 +41,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="early exit, for images that decide by potential: frames one by one, each until its best class leads by M "
         "potential units (default: all steps of all frames, back to back)",
     )  # fmt: skip
+    parser.add_argument(
+        "--cost-table", metavar="FILE",
+        help="prices of operations, with their source (.toml): adds what a frame takes by them; without one, no energy "
+        "and no time of a chip is printed",
+    )  # fmt: skip
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="default: auto, the faster")
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="stretches of the stream side by side (default: all cores)"
@@ -47,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Classify and print."""
+    prices = load_cost_table(args.cost_table) if args.cost_table else None
     image = get_image(args.image)
     frames, labels = read_examples(args.frames, input_shape(image))
     if args.labels:
@@ -58,12 +68,17 @@ def execute(args: argparse.Namespace) -> int:
         request = (labels, args.engine, show, args.threads)
         stopped = classify_by_margin(image, frames, args.margin, *request) if args.margin else None
         result = stopped.classification if stopped else classify(image, frames, *request)
+    bill = bill_of(prices, work_of(image, result)) if prices else None
     if args.json:
         labelled = args.labels or (args.frames if labels is not None else None)
         files = {"frames_file": Path(args.frames).name, "labels_file": Path(labelled).name if labelled else None}
-        print_json({**identity(image), **files, **as_dict(result), **(exits_as_dict(stopped) if stopped else {})})
+        exited = exits_as_dict(stopped) if stopped else {}
+        priced = {"energy": bill_as_dict(bill)} if bill else {}
+        metrics = {"neurobench": neurobench(image, result)}
+        print_json({**identity(image), **files, **as_dict(result), **exited, **metrics, **priced})
     else:
-        print("\n".join(summary(result, [exits(stopped)] if stopped else [])))
+        lines = [headline(image), *summary(result, [exits(stopped)] if stopped else [])]
+        print("\n".join([*lines, "", *bill_lines(bill)] if bill else lines))
     return 0
 
 

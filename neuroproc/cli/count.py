@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from neuroproc.cli.show import print_json, table
+from neuroproc.cli.show import headline, print_json, table
 from neuroproc.cli.streams import get_image
 from neuroproc.measures import count
 
@@ -19,7 +19,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Count and print."""
-    measures = count(get_image(args.image))
+    image = get_image(args.image)
+    measures = count(image)
     if args.json:
         print_json(measures)
         return 0
@@ -46,8 +47,10 @@ def execute(args: argparse.Namespace) -> int:
         for layer in measures["layers"]
     ]
     rows.append(["total", "", *(measures[key] for key in keys), measures["potential_bits"], ""])
+    print(headline(image))
     print(table(head, rows))
-    facts = ("profile", "max_delay", "latency", "initiation_interval", "potential_range", "potential_bits")
+    facts = ("max_delay", "latency", "initiation_interval", "potential_range", "potential_bits")
     for key in (*facts, "source_digest"):
         print(f"{key.replace('_', ' ')}: {measures[key]}")
+    print(f"footprint: {measures['neurobench']['Footprint']:,} bytes")
     return 0

@@ -7,6 +7,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from isa_spec.image import ProcessorImage, graph_digest
+
+SHOWN = len("sha256:") + 12
+"""Characters of a digest that people see."""
+
+
+def headline(image: ProcessorImage) -> str:
+    """First line of every report for people: which processor, and which graph."""
+    return f"profile {image.spec.name} ({image.spec.digest[:SHOWN]}...), image {graph_digest(image)[:SHOWN]}..."
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Text table: the first column left, numbers right, thousands apart."""
