@@ -76,6 +76,14 @@ def test_modules_and_files_that_are_named_exist(document):
             assert (ROOT / name).exists(), f"{name_of(document)}: {name}"
 
 
+def test_tests_that_hold_a_bug_exist():
+    text = (ROOT / "docs" / "bugs.md").read_text(encoding="utf-8")
+    named = re.findall(r"^- Held by `(tests/\S+)`, `(\w+)`", text, re.MULTILINE)
+    assert len(named) == text.count("\n## ")
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
+
+
 def test_the_glossary_has_every_word_once():
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     words = re.findall(r"^\*\*(.+?)\*\*", text, re.MULTILINE)
