@@ -64,12 +64,14 @@ if TYPE_CHECKING:
     from neuroproc.formats.frames import read_frames, read_labels
     from neuroproc.formats.images import load_image, save_image
     from neuroproc.formats.recording_reader import read_recording
+    from neuroproc.formats.runs import read_run
     from neuroproc.formats.spikes import read_spikes, write_spikes
     from neuroproc.host import encode_frames
     from neuroproc.measures import count
     from neuroproc.pictures.spacetime import plot_spacetime
     from neuroproc.probe import PotentialProbe, SpikeProbe
     from neuroproc.processor import Processor
+    from neuroproc.report.page import write_report
     from neuroproc.tennlab.image import read_tennlab
     from neuroproc.tennlab.writer import write_tennlab
 
@@ -130,6 +132,7 @@ _HOME = {
     "read_frames": "neuroproc.formats.frames",
     "read_labels": "neuroproc.formats.frames",
     "read_recording": "neuroproc.formats.recording_reader",
+    "read_run": "neuroproc.formats.runs",
     "read_spikes": "neuroproc.formats.spikes",
     "read_tennlab": "neuroproc.tennlab.image",
     "remove_dead": "compiler.networks.dead",
@@ -146,6 +149,7 @@ _HOME = {
     "wire_image": "isa_spec.wiring",
     "work_of": "neuroproc.cost_table",
     "write_nir": "compiler.frontends.nir.writer",
+    "write_report": "neuroproc.report.page",
     "write_spikes": "neuroproc.formats.spikes",
     "write_tennlab": "neuroproc.tennlab.writer",
 }
@@ -208,6 +212,7 @@ __all__ = [
     "read_frames",
     "read_labels",
     "read_recording",
+    "read_run",
     "read_spikes",
     "read_tennlab",
     "remove_dead",
@@ -224,6 +229,7 @@ __all__ = [
     "wire_image",
     "work_of",
     "write_nir",
+    "write_report",
     "write_spikes",
     "write_tennlab",
 ]

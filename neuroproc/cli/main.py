@@ -16,6 +16,7 @@ COMMANDS = {
     "compile": "layered network to processor image",
     "explore": "the Pareto front over all folds",
     "count": "static measures of an image",
+    "report": "one page of HTML on an image and a run of it",
     "diff": "what differs between two images",
     "convert": "files into other formats",
     "run": "spikes in, spikes out",

@@ -1,0 +1,55 @@
+"""Space against time: parameters, the plain network, and this image."""
+
+from __future__ import annotations
+
+from isa_spec.image import ProcessorImage
+from neuroproc.measures import count
+from neuroproc.report.html import Html, element, section
+from neuroproc.report.svg import bar
+from neuroproc.report.tables import Column, table
+from neuroproc.report.words import fewer
+
+PARAMETERS, PLAIN, FOLDED = "Weights of the network", "Plain network", "This image"
+
+
+def trade(image: ProcessorImage) -> Html | None:
+    """Bars and numbers; nothing of an image that has no layers."""
+    measures = count(image)
+    if not measures["unrolled_neurons"]:
+        return None
+    synapses = {
+        PARAMETERS: measures["parameters"],
+        PLAIN: measures["unrolled_synapses"],
+        FOLDED: measures["synapses"],
+    }
+    neurons = {PLAIN: measures["unrolled_neurons"], FOLDED: measures["neurons"]}
+    return section(
+        "Space against time",
+        "trade",
+        element("div", _bars("Neurons", neurons), _bars("Synapses", synapses), class_="pair"),
+        element("p", *_sentences(image, measures)),
+    )
+
+
+def _bars(caption: str, sizes: dict[str, int]) -> Html:
+    longest = max(sizes.values())
+    columns = (Column("What", "text"), Column("Number"), Column("Beside the others", "bar"))
+    rows = [(name, size, bar(size, longest, "folded" if name == FOLDED else "plain")) for name, size in sizes.items()]
+    return table(caption, columns, rows, plain=True)
+
+
+def _sentences(image: ProcessorImage, measures: dict[str, int]) -> list[str]:
+    found = [
+        "The plain network has a neuron for every value and a synapse for every use of a weight that is not zero, and "
+        "no clocks. "
+    ]
+    zeros = measures["parameters"] - measures["nonzero_parameters"]
+    if zeros:
+        found.append(f"Of the {measures['parameters']:,} weights {zeros:,} are zero, and need no synapse. ")
+    if image.interval is not None:
+        found.append(
+            f"This image has {fewer(image.n_neurons, measures['unrolled_neurons'])} that in neurons and "
+            f"{fewer(image.n_synapses, measures['unrolled_synapses'])} that in synapses; a frame takes "
+            f"{image.interval:,} cycles for it."
+        )
+    return found
