@@ -14,6 +14,7 @@ from isa_spec.arrays import ZIP_MAGIC
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes
 from isa_spec.image import ProcessorImage, graph_digest
+from neuroproc.benchmark import neurobench
 from neuroproc.classification import Classification
 from neuroproc.formats.recording_reader import holds_recording, read_recording
 
@@ -183,6 +184,7 @@ def run_of(image: ProcessorImage, result: Classification) -> Run:
         frames=len(result.outputs),
         correct=result.correct,
         confusion=result.confusion(),
+        neurobench=neurobench(image, result),
         engine=result.engine,
     )
 
