@@ -21,7 +21,7 @@ from compiler.costing.search import all_options, pareto_front
 from compiler.schedule import fill_channels
 from neuroproc.cli.compile import unroll
 from neuroproc.cli.explore import REFERENCE, as_dict
-from neuroproc.pictures.pareto import plot_pareto
+from neuroproc.pictures.pareto import plot_folds
 
 HEAD = ("unroll", "neurons", "synapses", "longest delay", "cycles per frame", "latency")
 
@@ -87,7 +87,7 @@ def main() -> int:
         if args.plot:
             options = all_options(network, spec)
             folds = [as_dict(option) for option in pareto_front(options)]
-            plot_pareto(args.plot, f"{network.name} on {spec.name}", folds, reference_of(options[0].cost))
+            plot_folds(args.plot, f"{network.name} on {spec.name}", folds, reference_of(options[0].cost))
     except neuroproc.NeuroprocError as error:
         print(f"folds.py: error: {error}", file=sys.stderr)
         return error.exit_status

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from neuroproc.benchmark import neurobench
     from neuroproc.classification import classify
     from neuroproc.cli.demo import demo
+    from neuroproc.cli.explore import plot_pareto
     from neuroproc.cli.verify import verify
     from neuroproc.cost_table import bill_of, load_cost_table, work_of
     from neuroproc.difference import diff
@@ -125,6 +126,7 @@ _HOME = {
     "make_schedule": "compiler.schedule",
     "network_dot": "compiler.views.dot",
     "neurobench": "neuroproc.benchmark",
+    "plot_pareto": "neuroproc.cli.explore",
     "plot_spacetime": "neuroproc.pictures.spacetime",
     "profile_names": "isa_spec.spec",
     "read_all_events": "neuroproc.formats.events",
@@ -205,6 +207,7 @@ __all__ = [
     "make_schedule",
     "network_dot",
     "neurobench",
+    "plot_pareto",
     "plot_spacetime",
     "profile_names",
     "read_all_events",

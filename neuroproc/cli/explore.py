@@ -3,60 +3,134 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from compiler.costing.search import MEASURES, Option, all_options, pareto_front
-from isa_spec.spec import load_profile
+from compiler.networks.network import LayeredNetwork
+from compiler.plan import FoldPlan
+from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network
 from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import print_json, table
-from neuroproc.cli.watching import configure_progress, progress
-from neuroproc.pictures.pareto import plot_pareto
+from neuroproc.pictures.canvas import check_target
+from neuroproc.pictures.pareto import plot_folds
 
 EXAMPLE = "neuroproc explore examples/lenet/lenet.json --profile np16"
 REFERENCE = ("parameters", "nonzero_parameters", "unrolled_neurons", "unrolled_synapses")
 
 
+@dataclass(frozen=True)
+class Folds:
+    """Folds of a network, as they are shown.
+
+    Parameters
+    ----------
+    name : str
+        Of the network.
+    shown : tuple of Option
+    n_options : int
+        How many there are.
+    whole : bool
+        Whether all of them are shown, or the front only.
+    reference : dict of str to int
+        What the network was before it was folded.
+    """
+
+    name: str
+    shown: tuple[Option, ...]
+    n_options: int
+    whole: bool
+    reference: dict[str, int]
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    configure_folds(parser)
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--plot", metavar="FILE", help="draw them (.svg, .png, .pdf); needs the extra 'plot'")
+
+
+def configure_folds(parser: argparse.ArgumentParser) -> None:
+    """Declare which folds are meant."""
     parser.add_argument("network", metavar="NETWORK", help=NETWORK_HELP)
     parser.add_argument("--profile", default="research", metavar="NAME|FILE", help="processor (default: research)")
     configure_plan(parser)
     parser.add_argument("--all", action="store_true", help="every fold, not only the front")
-    parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--plot", metavar="FILE", help="draw them (.svg, .png, .pdf); needs the extra 'plot'")
     configure_import(parser)
-    configure_progress(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Explore and print."""
-    network = get_network(args.network, args)
-    with progress("unrolls", args) as show:
-        options = all_options(network, load_profile(args.profile), plan_of(args, (1, 1)), show)
-    shown = options if args.all else pareto_front(options)
-    cost = options[0].cost  # what it was before it was folded is the same for all
-    reference = {name: cost.total(name) for name in REFERENCE}
-    folds = [as_dict(option) for option in shown]
     if args.plot:
-        plot_pareto(args.plot, network.name, folds, reference)
+        check_target(args.plot)
+    folds = get_folds(args)
+    if args.plot:
+        draw(args.plot, folds, folds.name)
     if args.json:
-        print_json({"network": network.name, "profile": args.profile, **reference, "folds": folds})
+        found = [as_dict(option) for option in folds.shown]
+        print_json({"network": folds.name, "profile": args.profile, **folds.reference, "folds": found})
         return 0
-    rows = [[o.plan.words, *(o.measure(name) for name in MEASURES), o.cost.latency] for o in shown]
+    print(summary(folds, args.profile))
+    return 0
+
+
+def get_folds(args: argparse.Namespace) -> Folds:
+    """Folds that the arguments mean."""
+    network = get_network(args.network, args)
+    return folds_of(network, load_profile(args.profile), plan_of(args, (1, 1)), args.all)
+
+
+def folds_of(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | None = None, whole: bool = False) -> Folds:
+    """All folds of a network, or those on the front; see `all_options` for ``like``."""
+    options = all_options(network, spec, like)
+    cost = options[0].cost  # what it was before it was folded is the same for all
+    shown = options if whole else pareto_front(options)
+    return Folds(network.name, shown, len(options), whole, {name: cost.total(name) for name in REFERENCE})
+
+
+def draw(path: str | Path, folds: Folds, title: str) -> None:
+    """Draw folds into a file."""
+    plot_folds(path, title, [as_dict(option) for option in folds.shown], folds.reference)
+
+
+def plot_pareto(
+    path: str | Path, network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | None = None, whole: bool = False
+) -> None:
+    """Draw the neurons and synapses of a network's folds against cycles per frame.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.svg``, ``.png`` or ``.pdf``.
+    network : LayeredNetwork
+    spec : ProcessorSpec
+    like : FoldPlan, optional
+        What is not searched for is as in this plan.
+    whole : bool
+        Every fold, not only those on the Pareto front.
+
+    Raises
+    ------
+    NeuroprocError
+        If matplotlib is missing, the suffix is unknown, the file cannot be written, or no fold fits the processor.
+    """
+    check_target(path)
+    draw(path, folds_of(network, spec, like, whole), network.name)
+
+
+def summary(folds: Folds, profile: str) -> str:
+    """Folds for people."""
+    reference = folds.reference
+    rows = [[o.plan.words, *(o.measure(name) for name in MEASURES), o.cost.latency] for o in folds.shown]
     rows.append(["plain spatial", reference["unrolled_neurons"], reference["unrolled_synapses"], None, None, None])
     rows.append(["parameters", None, reference["parameters"], None, None, None])
     rows.append(["  not zero", None, reference["nonzero_parameters"], None, None, None])
-    print(
-        table(
-            ["unroll, other tiles, channels", "neurons", "synapses", "cycles per frame", "delay storage", "latency"],
-            rows,
-        )
-    )
-    which = "all" if args.all else f"{len(shown)} of"
-    where = "" if args.all else " are on the Pareto front"
-    print(f"{which} {len(options)} folds{where}, profile {args.profile}")
-    return 0
+    head = ["unroll, other tiles, channels", "neurons", "synapses", "cycles per frame", "delay storage", "latency"]
+    which = "all" if folds.whole else f"{len(folds.shown)} of"
+    where = "" if folds.whole else " are on the Pareto front"
+    return f"{table(head, rows)}\n{which} {folds.n_options} folds{where}, profile {profile}"
 
 
 def as_dict(option: Option) -> dict[str, Any]:

@@ -8,6 +8,7 @@ EXAMPLE = "neuroproc plot raster digits.npi --frames digits_frames.npz"
 ROOM = "neuroproc.cli.plotting"
 KINDS: Mapping[str, str] = {
     "raster": "who fires when, layer by layer",
+    "pareto": "what each fold of a network costs: neurons and synapses against time",
     "spacetime": "which layer computes which place of its map when",
 }
 """Each is a module of `ROOM` with ``EXAMPLE``, ``configure(parser)`` and ``execute(args)``, as commands are."""
