@@ -29,16 +29,24 @@ def neurobench(image: ProcessorImage, result: Classification) -> dict[str, Any]:
 
     Source: Yik et al. 2025 (NeuroBench); where its program counts otherwise: docs/energy.md.
     """
-    frames = len(result.outputs)
+    return metrics_of_counts(
+        image, len(result.outputs), result.cycles, result.spikes, result.synaptic_operations, result.accuracy
+    )
+
+
+def metrics_of_counts(
+    image: ProcessorImage, frames: int, cycles: int, spikes: int, synaptic_operations: int, accuracy: float | None
+) -> dict[str, Any]:
+    """The same of a run that is known by its counts alone."""
     return {
         **static_metrics(image),
-        "ActivationSparsity": 1 - result.spikes / (image.n_neurons * result.cycles),
+        "ActivationSparsity": 1 - spikes / (image.n_neurons * cycles),
         "SynapticOperations": {
             "Effective_MACs": 0,
-            "Effective_ACs": result.synaptic_operations / frames,
-            "Dense": image.n_synapses * result.cycles / frames,
+            "Effective_ACs": synaptic_operations / frames,
+            "Dense": image.n_synapses * cycles / frames,
         },
-        "ClassificationAccuracy": result.accuracy,
+        "ClassificationAccuracy": accuracy,
     }
 
 

@@ -102,7 +102,7 @@ class Page(HTMLParser):
 
 def page_of(image: ProcessorImage, run=None, name: str = "net") -> Page:
     """A page, read."""
-    return Page(report_page(image, name, run, ""))
+    return Page(report_page(image, name, run))
 
 
 def tiny_network(always: bool = False) -> LayeredNetwork:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from neuroproc.cli.show import table
 from neuroproc.cost_table import Bill
-
-_PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M"}
+from neuroproc.quantities import quantity
 
 
 def bill_lines(bill: Bill) -> list[str]:
@@ -23,13 +22,6 @@ def bill_lines(bill: Bill) -> list[str]:
     if bill.free:
         lines.append(f"without a price: {', '.join(map(_words, bill.free))}")
     return [*lines, f"prices: {bill.table.name}", f"source: {bill.table.source}"]
-
-
-def quantity(value: float, unit: str) -> str:
-    """A number from 0 on in four digits, with the unit's prefix."""
-    mantissa, exponent = f"{value:.3e}".split("e")
-    power = min(max(int(exponent) // 3 * 3, min(_PREFIXES)), max(_PREFIXES)) if value else 0
-    return f"{float(mantissa) * 10.0 ** (int(exponent) - power):.4g} {_PREFIXES[power]}{unit}"
 
 
 def _words(operation: str) -> str:

@@ -7,7 +7,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from isa_spec.errors import NeuroprocError
 from neuroproc.cli.streams import STANDARD, get_image
+from neuroproc.cost_table import load_cost_table
 from neuroproc.formats.runs import read_run
 from neuroproc.report.page import write_report
 
@@ -21,20 +23,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "run", metavar="RUN", nargs="?",
         help="what `classify --json` printed for this image, or a recording of `run --record` (.npz or CSV)",
     )  # fmt: skip
+    parser.add_argument(
+        "--cost-table", metavar="FILE",
+        help="prices of operations, with their source (.toml), for a bill of the run; without one, no energy is told",
+    )  # fmt: skip
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the page; - for stdout")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Write the page."""
+    if args.cost_table and not args.run:
+        raise NeuroprocError("--cost-table makes a bill of what a run did, and there is none; give a RUN, too")
+    prices = load_cost_table(args.cost_table) if args.cost_table else None
     image = get_image(args.image)
     run = read_run(args.run, image) if args.run else None
+    if prices and run and run.frames is None:
+        raise NeuroprocError(
+            f"{args.run}: a recording does not tell frames, and a bill is for a frame; give what `neuroproc classify "
+            "--json` printed, or leave out --cost-table"
+        )
     name = "image" if args.image == STANDARD else Path(args.image).stem
     target = sys.stdout.buffer if args.output == STANDARD else args.output
-    write_report(target, image, run, name=name, command=_command(args))
+    write_report(target, image, run, prices=prices, name=name, command=_command(args))
     return 0
 
 
 def _command(args: argparse.Namespace) -> str:
     """The command, with files by their names alone: a page says nothing of the folders where it was made."""
-    files = [args.image, *([args.run] if args.run else [])]
-    return shlex.join(["neuroproc", "report", *(Path(file).name for file in files), "-o", Path(args.output).name])
+    files = [Path(file).name for file in (args.image, args.run) if file]
+    prices = ["--cost-table", Path(args.cost_table).name] if args.cost_table else []
+    return shlex.join(["neuroproc", "report", *files, *prices, "-o", Path(args.output).name])

@@ -14,7 +14,6 @@ from isa_spec.arrays import ZIP_MAGIC
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes
 from isa_spec.image import ProcessorImage, graph_digest
-from neuroproc.benchmark import neurobench
 from neuroproc.classification import Classification
 from neuroproc.formats.recording_reader import holds_recording, read_recording
 
@@ -38,8 +37,6 @@ class Run:
     frames, correct : int or None
     confusion : int64[n_classes, n_classes] or None
         Frames by label and prediction.
-    neurobench : dict or None
-        As `neuroproc.benchmark` has it.
     exits : dict or None
         Of a run with early exit: ``margin``, ``margin_reached``, ``all_steps``, ``mean_steps``, ``median_steps``.
     engine, frames_file, labels_file : str
@@ -53,7 +50,6 @@ class Run:
     frames: int | None = None
     correct: int | None = None
     confusion: np.ndarray | None = None
-    neurobench: Mapping[str, Any] | None = None
     exits: Mapping[str, float] | None = None
     engine: str = ""
     frames_file: str = ""
@@ -127,7 +123,6 @@ def _classified(data: bytes, where: str, image: ProcessorImage) -> Run:
         frames=frames,
         correct=correct,
         confusion=fields.square("confusion"),
-        neurobench=fields.table("neurobench"),
         exits={key: fields.real(key) for key in _EXITS} if "margin" in entry else None,
         engine=fields.text("engine", optional=True),
         frames_file=fields.text("frames_file", optional=True),
@@ -184,7 +179,6 @@ def run_of(image: ProcessorImage, result: Classification) -> Run:
         frames=len(result.outputs),
         correct=result.correct,
         confusion=result.confusion(),
-        neurobench=neurobench(image, result),
         engine=result.engine,
     )
 
@@ -216,12 +210,6 @@ class _Fields:
             return ""
         if not isinstance(value, str):
             raise self._wrong(key, value, "text")
-        return value
-
-    def table(self, key: str) -> Mapping[str, Any] | None:
-        value = self.entry.get(key)
-        if value is not None and not isinstance(value, dict):
-            raise self._wrong(key, value, "a table")
         return value
 
     def numbers(self, key: str, length: int) -> np.ndarray:

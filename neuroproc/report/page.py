@@ -8,9 +8,11 @@ from typing import IO
 from isa_spec.files import write_atomically
 from isa_spec.image import ProcessorImage
 from neuroproc.classification import Classification
+from neuroproc.cost_table import CostTable
 from neuroproc.formats.runs import Run, run_of
 from neuroproc.report.activity import activity
 from neuroproc.report.answers import answers
+from neuroproc.report.costs import costs
 from neuroproc.report.headline import headline
 from neuroproc.report.html import element
 from neuroproc.report.layers import layers
@@ -29,6 +31,7 @@ def write_report(
     image: ProcessorImage,
     run: Classification | Run | None = None,
     *,
+    prices: CostTable | None = None,
     name: str = "image",
     command: str = "",
 ) -> None:
@@ -42,6 +45,8 @@ def write_report(
     image : ProcessorImage
     run : Classification or Run, optional
         What `classify` gave for this image, or what `read_run` read.
+    prices : CostTable, optional
+        For a bill of the run; without one nothing is said of energy.
     name : str
         What the page calls it.
     command : str
@@ -53,7 +58,7 @@ def write_report(
         If the file cannot be written; nothing is left behind then.
     """
     known = run_of(image, run) if isinstance(run, Classification) else run
-    data = report_page(image, name, known, command).encode()
+    data = report_page(image, name, known, prices, command).encode()
     if isinstance(target, str | Path):
         with write_atomically(target) as file:
             file.write(data)
@@ -61,12 +66,14 @@ def write_report(
         target.write(data)
 
 
-def report_page(image: ProcessorImage, name: str, run: Run | None, command: str) -> str:
+def report_page(
+    image: ProcessorImage, name: str, run: Run | None = None, prices: CostTable | None = None, command: str = ""
+) -> str:
     """The page as text.
 
     Parameters
     ----------
-    image, run, name, command
+    image, name, run, prices, command
         As for `write_report`.
     """
     head = element(
@@ -85,6 +92,7 @@ def report_page(image: ProcessorImage, name: str, run: Run | None, command: str)
         timing(image),
         answers(run),
         activity(image, run),
+        costs(image, run, prices),
         limits(image),
         provenance(image, run, command),
     )

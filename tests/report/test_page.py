@@ -15,6 +15,7 @@ from tennlab_helpers import small_network, write_network
 import neuroproc
 from isa_spec.image import graph_digest
 from neuroproc.formats.runs import Run, run_of
+from neuroproc.quantities import quantity
 from neuroproc.report.html import Html, element, joined
 from neuroproc.report.limits import limits_of
 from neuroproc.report.page import report_page
@@ -74,7 +75,7 @@ def check_alone(page):
 
 @pytest.mark.parametrize("name", ["tiny", "gated", "whole", "digits", "turns", "rate", "tennlab"])
 def test_every_kind_of_image_gives_a_page_that_needs_nothing_else(images, name):
-    text = report_page(images[name], name, None, "")
+    text = report_page(images[name], name)
     page = Page(text)
     check_alone(page)
     assert re.findall(r"\bnan\b|\binf\b|None|object at", page.text) == []
@@ -153,6 +154,29 @@ def test_a_run_tells_accuracy_confusion_and_activity(result):
     assert stand_out.row("pool")[0] == "channel 2"
 
 
+def test_metrics_and_bill_are_those_of_classify(result):
+    image = tiny_image()
+    metrics = page_of(image, run_of(image, result)).table("NeuroBench's metrics")
+    found = neuroproc.neurobench(image, result)
+    assert metrics.row("Footprint")[0] == f"{found['Footprint']:,} bytes"
+    for name in ("ConnectionSparsity", "ActivationSparsity", "ClassificationAccuracy"):
+        assert metrics.row(name)[0] == f"{found[name]:.4f}"
+    for name, value in found["SynapticOperations"].items():
+        assert metrics.row(f"SynapticOperations: {name}")[0].removesuffix(".0") == f"{value:,.1f}".removesuffix(".0")
+    prices = neuroproc.load_cost_table(ROOT / "examples" / "cost_tables" / "loihi.toml")
+    page = Page(report_page(image, "tiny", run_of(image, result), prices))
+    bill = neuroproc.bill_of(prices, neuroproc.work_of(image, result))
+    lines = page.table("The bill")
+    for charge in bill.charges:
+        cells = lines.row(charge.operation.replace("_", " "))
+        assert cells == [f"{charge.count / 12:,.1f}", quantity(charge.price, "J"), quantity(charge.joules / 12, "J")]
+    assert lines.row("All")[-1] == quantity(bill.joules / 12, "J")
+    assert f"Prices: {prices.name}. Source: {prices.source}." in page.text
+    assert f"a frame takes {quantity(bill.seconds / 12, 's')}" in page.text
+    assert "Without a price: cycle." in page.text
+    assert " J" not in page_of(image, run_of(image, result)).text
+
+
 def test_without_labels_there_is_no_accuracy():
     image = tiny_image()
     found = neuroproc.classify(image, tiny_frames()[0], engine="reference", threads=1)
@@ -215,7 +239,7 @@ def test_names_are_text_whatever_they_say(result, name):
     spec = dataclasses.replace(image.spec, name=name.strip() or "x", description=name)
     hostile = dataclasses.replace(image, layers=layers, options={"origin": origin}, spec=spec, source_digest=name)
     told = dataclasses.replace(run, frames_file=name, labels_file=name, engine=name)
-    text = report_page(hostile, name, told, name)
+    text = report_page(hostile, name, told, command=name)
     page = Page(text)
     check_alone(page)
     assert {tag for tag, _ in page.elements} == {tag for tag, _ in page_of(image, run).elements} | {"h3"}
@@ -243,7 +267,7 @@ def test_the_same_gives_the_same_bytes(result, tmp_path):
     assert (tmp_path / "page.html").read_bytes() == written.getvalue()
     neuroproc.save_image(tmp_path / "image.npi", image)
     again = neuroproc.load_image(tmp_path / "image.npi")
-    assert report_page(again, "tiny", run_of(image, result), "") == written.getvalue().decode()
+    assert report_page(again, "tiny", run_of(image, result)) == written.getvalue().decode()
 
 
 def luminance(colour):

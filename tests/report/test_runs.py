@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from cli_helpers import call, refused, write_case
+from cli_helpers import ROOT, call, refused, write_case
 from report_helpers import Page
 
 import neuroproc
@@ -32,7 +32,7 @@ def test_a_run_is_what_classify_gave(case, printed, tmp_path):
     run = neuroproc.read_run(tmp_path / "run.json", image)
     result = neuroproc.classify(image, neuroproc.read_frames(case.frames), neuroproc.read_labels(case.labels))
     same = run_of(image, result)
-    for field in ("synaptic_operations", "cycles", "frames", "correct", "spikes", "accuracy", "neurobench"):
+    for field in ("synaptic_operations", "cycles", "frames", "correct", "spikes", "accuracy"):
         assert getattr(run, field) == getattr(same, field)
     assert run.spike_count.tolist() == result.spike_count.tolist()
     assert run.confusion.tolist() == result.confusion().tolist()
@@ -92,7 +92,6 @@ def test_a_recording_is_a_run(case, tmp_path, capsys, suffix, layers):
         ({"confusion": []}, ["confusion = [], allowed: a list of as many rows as columns"]),
         ({"spikes_by_neuron": [1]}, ["spikes_by_neuron has 1 entries, the image has ", " neurons"]),
         ({"spikes_by_neuron": [1, -1]}, ["spikes_by_neuron = [1, -1], allowed: a list of integers, 0 and above"]),
-        ({"neurobench": 3}, ["neurobench = 3, allowed: a table"]),
         ({"margin": "x"}, ['margin = "x", allowed: a number, 0 and above']),
         ({"engine": [1]}, ["engine = [1], allowed: text"]),
     ],
@@ -138,6 +137,24 @@ def test_recordings_that_do_not_fit_are_refused(case, tmp_path, capsys):
         neuroproc.read_run(potentials, image)
     with pytest.raises(FormatError, match=r"nowhere\.json: cannot be read \(No such file or directory\)"):
         neuroproc.read_run(tmp_path / "nowhere.json", image)
+
+
+@pytest.mark.error
+def test_a_bill_needs_a_run_of_frames(case, printed, tmp_path, capsys):
+    prices = ROOT / "examples" / "cost_tables" / "loihi.toml"
+    asked = ("--cost-table", prices, "-o", tmp_path / "page.html")
+    refused(
+        call(capsys, "report", case.image, *asked), "--cost-table makes a bill of what a run did, and there is none"
+    )
+    call(capsys, "run", case.image, case.spikes, "--cycles", 9, "--record", tmp_path / "spikes.csv")
+    found = call(capsys, "report", case.image, tmp_path / "spikes.csv", *asked)
+    refused(
+        found, "spikes.csv: a recording does not tell frames, and a bill is for a frame; give what `neuroproc classify"
+    )
+    (tmp_path / "run.json").write_text(json.dumps(printed))
+    assert call(capsys, "report", case.image, tmp_path / "run.json", *asked).status == 0
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "neuroproc report tiny.npi run.json --cost-table loihi.toml -o page.html" in text
 
 
 def test_early_exit_is_told(case, printed, tmp_path):
