@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from neuroproc.classification import classify
     from neuroproc.cli.demo import demo
     from neuroproc.cli.explore import plot_pareto
+    from neuroproc.cli.plotting.layers import plot_layers
     from neuroproc.cli.verify import verify
     from neuroproc.cost_table import bill_of, load_cost_table, work_of
     from neuroproc.difference import diff
@@ -126,6 +127,7 @@ _HOME = {
     "make_schedule": "compiler.schedule",
     "network_dot": "compiler.views.dot",
     "neurobench": "neuroproc.benchmark",
+    "plot_layers": "neuroproc.cli.plotting.layers",
     "plot_pareto": "neuroproc.cli.explore",
     "plot_spacetime": "neuroproc.pictures.spacetime",
     "profile_names": "isa_spec.spec",
@@ -207,6 +209,7 @@ __all__ = [
     "make_schedule",
     "network_dot",
     "neurobench",
+    "plot_layers",
     "plot_pareto",
     "plot_spacetime",
     "profile_names",

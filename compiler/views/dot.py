@@ -96,10 +96,8 @@ def network_dot(network: LayeredNetwork) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _words(layer: Layer) -> Iterable[str]:
-    """What a layer is, one line each."""
-    if isinstance(layer, Flatten | Concat):
-        return [layer.kind]
+def kind_words(layer: Layer) -> list[str]:
+    """What kind of layer it is, and how its window moves: a few words each."""
     words = [layer.kind]
     match layer:
         case Conv2d():
@@ -116,8 +114,16 @@ def _words(layer: Layer) -> Iterable[str]:
                 words.append(f"stride {_by(layer.stride)}")
             if layer.membrane:
                 words.append(f"rule {layer.rule}")
-        case Add() | Dense():
+        case Add() | Dense() | Flatten() | Concat():
             pass
+    return words
+
+
+def _words(layer: Layer) -> Iterable[str]:
+    """What a layer is, one line each."""
+    words = kind_words(layer)
+    if isinstance(layer, Flatten | Concat):
+        return words
     if layer.n_parameters:
         words.append(f"{layer.n_parameters:,} parameters, {layer.n_nonzero:,} not zero")
     if layer.threshold is not None:

@@ -32,6 +32,8 @@ WIDTH, LEFT, RIGHT, HEAD, FOOT = 10.5, 3.45, 0.2, 1.65, 0.75
 """Of the picture, of what is left and right of the bands, above and below them, in inches; notes come below that."""
 LARGEST, LEAST, GAP, NOTE = 1.2, 0.26, 0.34, 0.185
 """Side of the largest map, least height of a band, between two bands, height of a note's line, in inches."""
+LONGEST = 14
+"""Characters of a layer's name."""
 INK, GREY, GROUND = "#111827", REFERENCE, "#f3f4f6"
 PALE = 0.62
 """Share of white of frames after the first."""
@@ -148,7 +150,8 @@ def _map(page: Any, band: Band, rows: Rows, number: int, field: np.ndarray | Non
     """Name and neurons of a layer, its map, and in it the outline of a field."""
     top, height, width = rows.top[number], rows.height[number], rows.map_width[number]
     middle, left = top + height / 2, LEFT - 0.15 - width
-    page.text(0.2, middle - 0.01, band.name, fontsize=9.5, fontweight="bold", color=INK, va="bottom", clip_on=True)
+    name = band.name if len(band.name) <= LONGEST else f"{band.name[: LONGEST - 3]}..."
+    page.text(0.2, middle - 0.01, name, fontsize=9.5, fontweight="bold", color=INK, va="bottom")
     shape = f"{band.channels} x {band.height} x {band.width}"
     page.text(0.2, middle + 0.02, shape, fontsize=7.5, color=GREY, va="top")
     page.text(2.05, middle - 0.01, f"{band.neurons:,}", fontsize=9.5, fontweight="bold", ha="right", va="bottom")
