@@ -10,10 +10,11 @@ from neuroproc.report.words import brief, fewer, lead
 
 def headline(image: ProcessorImage, name: str, run: Run | None) -> Html:
     """Name, processor, a sentence, figures."""
-    identity = f"profile {image.spec.name} ({brief(image.spec.digest)}), image {brief(graph_digest(image))}"
+    digests = brief(image.spec.digest), brief(graph_digest(image))
+    identity = joined("profile ", name_of(image.spec.name), f" ({digests[0]}), image {digests[1]}")
     return element(
         "header",
-        element("h1", name_of(name)),
+        element("h1", element("bdi", name)),
         element("p", identity, class_="identity"),
         element("p", lead(image), class_="lead"),
         element("dl", *figures(image, run), class_="figures"),

@@ -20,6 +20,9 @@ class Html:
     markup: str
 
 
+_LONG_NAME, _BEGIN = 64, 44
+"""Characters of a name that are shown, and how many of them are those of its begin."""
+
 Content = Html | str | None
 """What an element may hold: markup, text, or nothing."""
 
@@ -56,8 +59,10 @@ def joined(*contents: Content) -> Html:
 
 
 def name_of(text: str) -> Html:
-    """A foreign name: its direction of writing stays its own, and it breaks anywhere rather than widen the page."""
-    return element("bdi", text if text.strip() else "(no name)", class_="name")
+    """A foreign name: its direction of writing stays its own, and if it is long it is cut; then the rest is a hint."""
+    if len(text) <= _LONG_NAME:
+        return element("bdi", text if text.strip() else "(no name)", class_="name")
+    return element("bdi", f"{text[:_BEGIN]}...{text[_BEGIN - _LONG_NAME :]}", class_="name", title=text)
 
 
 def count_of(number: int, one: str, many: str | None = None) -> str:

@@ -45,7 +45,7 @@ def _sizes(image: ProcessorImage, measures: dict[str, Any]) -> Html:
         for number, (record, layer) in enumerate(zip(image.layers, measures["layers"], strict=True))
     ]
     total = ("All layers", None, None, *(measures[key] for key in _SIZES))
-    caption = "Sizes by layer. A map is channels x rows x columns; a synapse belongs to the layer that it arrives at."
+    caption = "Sizes by layer. A map is channels x rows x columns; synapses are those that arrive."
     return table(caption, columns, rows, total)
 
 

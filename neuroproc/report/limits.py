@@ -115,7 +115,7 @@ def _manners(image: ProcessorImage) -> list[Content]:
     facts = "; ".join([reset, leak, floor, parallel])
     said: list[Content] = [element("strong", name_of(spec.name)), ": ", facts, "."]
     if spec.description:
-        said += [" ", spec.description.rstrip("."), "."]
+        said += [" ", element("bdi", spec.description.rstrip(".")), "."]
     if more:
         said.append(f" Extensions: {', '.join(more)}.")
     return [joined(*said)]

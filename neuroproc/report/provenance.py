@@ -7,7 +7,7 @@ from typing import Any
 
 from isa_spec.image import ProcessorImage, graph_digest
 from neuroproc.formats.runs import Run
-from neuroproc.report.html import Content, Html, element, joined, section
+from neuroproc.report.html import Content, Html, element, joined, name_of, section
 from neuroproc.report.tables import Column, table
 from neuroproc.report.words import setting
 from neuroproc.version import VERSION
@@ -94,5 +94,5 @@ def _labels(labels: Any) -> Html | None:
     if all(fidelity == "exact" for _, fidelity, _ in rows):
         return element("p", f"All {len(rows)} layers of the file are exact.")
     columns = (Column("Layer of the file", "text"), Column("Fidelity", "text"), Column("Reason", "text"))
-    cells = [(element("bdi", layer, class_="name"), fidelity, reason) for layer, fidelity, reason in rows]
+    cells = [(name_of(layer), fidelity, reason) for layer, fidelity, reason in rows]
     return table("How faithful the import is, layer by layer", columns, cells)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from isa_spec.image import ProcessorImage
+from neuroproc.pictures.outlines import outline_in_time
 from neuroproc.pictures.positions import position_colours
-from neuroproc.pictures.timetable import Band, Timetable, marks_of, timetable
+from neuroproc.pictures.timetable import Band, Timetable, marks_of, shown_until, timetable
+from neuroproc.pictures.traces import Trace, telling_trace
 from neuroproc.report.html import Html, count_of, element, joined, name_of
 from neuroproc.report.svg import drawing, share
 
@@ -14,6 +18,12 @@ _MOST_MARKS = 160
 """Marks of a band and frame; of a larger map, places in a row become one."""
 _NARROWEST = 250
 """The least share of the width, 1 to so much, that a mark may be: else places in a row become one."""
+_CAPTION = (
+    "Time runs to the right; each mark is a place of a layer's map, in its row, in the cycles in which it is computed. "
+    "A place of the frame has the same colour in every layer, grey is all of it. The next frame is paler."
+)
+_NEAR = 200
+"""Breaks of less than this share of the width, 1 to so much, do not interrupt an outline."""
 _STEPS = (1, 2, 5)
 _MOST_TICKS = 7
 
@@ -21,13 +31,23 @@ _MOST_TICKS = 7
 def picture(image: ProcessorImage) -> Html:
     """Bands of all layers over one frame and a third of the next."""
     table = timetable(image)
-    until = table.latency + max(table.interval // 3, 1)
-    rows = [joined(_label(band), _band(table, band, until)) for band in table.bands]
-    caption = (
-        "Time runs to the right; each mark is a place of a layer's map, in the row where it lies, in the cycles in "
-        "which it is computed. A place of the frame has the same colour in every layer. The next frame is paler."
-    )
-    return element("figure", element("figcaption", caption), *rows, element("span"), _axis(until), class_="bands")
+    until, traced = shown_until(table), telling_trace(image, table)
+    fields = [None] * len(table.bands) if traced is None else traced.fields
+    rows = [
+        joined(_label(band), _band(table, band, until, field)) for band, field in zip(table.bands, fields, strict=True)
+    ]
+    turns = any(len(band.turns) > 1 for band in table.bands)
+    divided = " Rows are divided where channels take turns on the same neurons." if turns else None
+    caption = element("figcaption", _CAPTION, divided, _outlined(table, traced))
+    return element("figure", caption, *rows, element("span"), _axis(until), class_="bands")
+
+
+def _outlined(table: Timetable, traced: Trace | None) -> Html | None:
+    if traced is None:
+        return None
+    band = name_of(table.bands[traced.band].name)
+    place = f" Outlined are row {traced.row}, column {traced.column} of "
+    return joined(place, band, " and all that it is computed from.")
 
 
 def _label(band: Band) -> Html:
@@ -35,18 +55,17 @@ def _label(band: Band) -> Html:
     return element("div", name_of(band.name), " ", element("span", size, class_="note"), class_="label")
 
 
-def _band(table: Timetable, band: Band, until: int) -> Html:
+def _band(table: Timetable, band: Band, until: int, field: np.ndarray | None) -> Html:
     turns, places = len(band.turns), band.height * band.width
     merge = min(max(-(-places * turns // _MOST_MARKS), round(until / _NARROWEST / _pitch(band)), 1), band.width)
     marks = marks_of(table, band, until, merge)
     height = min(max(_ROW * band.height, _LEAST), _MOST)
     colours = position_colours(marks.row, marks.column) if places > 1 else [None] * len(marks.begin)
-    shapes = []
+    shapes, place = [], height / band.height
     for begin, end, top, bottom, frame, colour in zip(
         marks.begin.tolist(), marks.end.tolist(), marks.top.tolist(), marks.bottom.tolist(), marks.frame.tolist(),
         colours, strict=True,
     ):  # fmt: skip
-        place = height / band.height
         shapes.append(
             element(
                 "rect",
@@ -58,6 +77,10 @@ def _band(table: Timetable, band: Band, until: int) -> Html:
                 class_=_classes(colour is None, frame > 0),
             )
         )
+    if field is not None and field.any():
+        for (left, above), (right, below) in outline_in_time(band, field, until / _NEAR).tolist():
+            ends = {"x1": share(left, until), "x2": share(right, until)}
+            shapes.append(element("line", **ends, y1=f"{above * place:.4g}", y2=f"{below * place:.4g}", class_="trace"))
     title = f"{band.name}: frame 0 from cycle {int(band.first.min()):,} to {band.last:,}"
     return drawing(title, height, *shapes, class_="band")
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from isa_spec.image import ProcessorImage
-from neuroproc.report.html import count_of
+from neuroproc.report.html import Content, Html, count_of, joined, name_of
 
 CONTROL, INPUT, FLATTEN = "control", "input", "flatten"
 """Kinds of layers that compute nothing of the network."""
@@ -27,28 +27,33 @@ _LONGEST = 400
 """Characters of a setting that is shown as it is."""
 
 
-def lead(image: ProcessorImage) -> str:
+def lead(image: ProcessorImage) -> Html:
     """What the network is and how it is laid out: a sentence or two."""
     if not any(record.contract for record in image.layers):
-        return (
+        return joined(
             f"A graph of {count_of(image.n_neurons, 'neuron')} and {count_of(image.n_synapses, 'synapse')} with "
             f"{count_of(len(image.inputs), 'input')} and {count_of(len(image.outputs), 'output')}. It was not "
             "compiled from a layered network, so there are no layers to tell of."
         )
-    return f"{_network(image)} {_layout(image)}"
+    return joined(_network(image), " ", _layout(image))
 
 
-def _network(image: ProcessorImage) -> str:
+def _network(image: ProcessorImage) -> Html:
     counted = Counter(record.kind for record in image.layers if record.kind not in (CONTROL, INPUT, FLATTEN))
-    parts = [
-        count_of(number, *_KINDS.get(kind, (f"layer '{kind}'", f"layers '{kind}'"))) for kind, number in counted.items()
-    ]
+    parts = [_counted(kind, number) for kind, number in counted.items()]
     if len(parts) > _MOST_KINDS:
-        parts = [*parts[:_MOST_KINDS], "others"]
-    through = f"through {_listed(parts)} " if parts else ""
+        parts = [*parts[:_MOST_KINDS], Html("others")]
     first = image.layers[0].contract
     shape = "" if first is None else f"{first.channels}x{first.height}x{first.width} "
-    return f"From {shape}spikes per frame {through}to {decode_words(image.decode)}."
+    through = joined("through ", *_listed(parts), " ") if parts else None
+    return joined(f"From {shape}spikes per frame ", through, f"to {decode_words(image.decode)}.")
+
+
+def _counted(kind: str, number: int) -> Html:
+    """So many layers of a kind, which may be foreign."""
+    if kind in _KINDS:
+        return joined(count_of(number, *_KINDS[kind]))
+    return joined(count_of(number, "layer"), " of the kind ", name_of(kind))
 
 
 def _layout(image: ProcessorImage) -> str:
@@ -62,8 +67,14 @@ def _layout(image: ProcessorImage) -> str:
     return f"The frame streams through in {tiles:,} tiles of {tile}, one after the other: space is folded into time."
 
 
-def _listed(parts: list[str]) -> str:
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+def _listed(parts: list[Html]) -> list[Content]:
+    """Parts with commas between them, and with `and` before the last."""
+    found: list[Content] = []
+    for number, part in enumerate(parts):
+        if number:
+            found.append(" and " if number == len(parts) - 1 else ", ")
+        found.append(part)
+    return found
 
 
 def decode_words(decode: Mapping[str, Any] | None) -> str:

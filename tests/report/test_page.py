@@ -15,6 +15,8 @@ from tennlab_helpers import small_network, write_network
 import neuroproc
 from isa_spec.image import graph_digest
 from neuroproc.formats.runs import Run, run_of
+from neuroproc.pictures.timetable import shown_until, timetable
+from neuroproc.pictures.traces import telling_trace
 from neuroproc.quantities import quantity
 from neuroproc.report.html import Html, element, joined
 from neuroproc.report.limits import limits_of
@@ -177,6 +179,39 @@ def test_metrics_and_bill_are_those_of_classify(result):
     assert " J" not in page_of(image, run_of(image, result)).text
 
 
+def test_many_classes_are_told_by_their_mistakes(result):
+    image, rng = tiny_image(), np.random.default_rng(1)
+    counts = np.diag(rng.integers(50, 99, 40))
+    counts[3, 7], counts[9, 1], counts[8, 8] = 20, 10, 0
+    run = dataclasses.replace(
+        run_of(image, result), confusion=counts, correct=int(counts.trace()), frames=int(counts.sum())
+    )
+    rows = page_of(image, run).table("The most frequent mistakes among 40 classes").rows[1:]
+    assert rows == [
+        ["3", "7", "20", f"{20 / counts[3].sum():.1%}"],
+        ["9", "1", "10", f"{10 / counts[9].sum():.1%}"],
+    ]
+    none = dataclasses.replace(run, confusion=np.eye(40, dtype=int), correct=40, frames=40)
+    assert "No frame is wrong." in page_of(image, none).text
+
+
+def test_bands_show_every_place_and_what_it_is_computed_from(images):
+    image = images["digits"]
+    page = page_of(image)
+    drawn = [attributes for tag, attributes in page.elements if tag in ("rect", "line")]
+    table = timetable(image)
+    traced = telling_trace(image, table)
+    band = table.bands[traced.band]
+    assert f"Outlined are row {traced.row}, column {traced.column} of {band.name}" in page.text
+    first = [a for a in drawn if a.get("fill") and a.get("class") is None]
+    assert len(first) == sum(one.height * one.width for one in table.bands if one.height * one.width > 1)
+    until = shown_until(table)
+    begins = sorted({round(float(a["x"].removesuffix("%")) * until / 100, 1) for a in first})
+    assert begins[:3] == [1.0, 3.0, 5.0]
+    assert any(a.get("class") == "trace" for a in drawn)
+    assert all(0 <= float(a[key].removesuffix("%")) <= 100 for a in drawn for key in ("x", "x1", "x2") if key in a)
+
+
 def test_without_labels_there_is_no_accuracy():
     image = tiny_image()
     found = neuroproc.classify(image, tiny_frames()[0], engine="reference", threads=1)
@@ -244,9 +279,12 @@ def test_names_are_text_whatever_they_say(result, name):
     check_alone(page)
     assert {tag for tag, _ in page.elements} == {tag for tag, _ in page_of(image, run).elements} | {"h3"}
     shown = UNSAYABLE.sub("\ufffd", name)
-    assert page.headings[0] == (1, shown or "(no name)")
-    assert page.table("How faithful").rows[1] == [shown, "approximate", shown]
-    assert {row[0] for row in page.table("Sizes by layer").rows[2:-1]} == {shown or "(no name)"}
+    short = (shown or "(no name)") if len(shown) <= 64 else f"{shown[:44]}...{shown[-20:]}"
+    assert page.headings[0] == (1, shown)
+    assert page.table("How faithful").rows[1] == [short, "approximate", shown]
+    assert {row[0] for row in page.table("Sizes by layer").rows[2:-1]} == {short}
+    if short != (shown or "(no name)"):
+        assert shown in {attributes.get("title") for _, attributes in page.elements}
     neuroproc.write_report(io.BytesIO(), hostile, told, name=name)
 
 
