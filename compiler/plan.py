@@ -72,7 +72,13 @@ def divisors(size: int) -> list[int]:
 
 
 def legal_unrolls(height: int, width: int) -> list[Tile]:
-    """Every tile (rows, columns) that divides the frame."""
+    """Every tile (rows, columns) that divides the frame.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the frame.
+    """
     return [(rows, cols) for rows in divisors(height) for cols in divisors(width)]
 
 

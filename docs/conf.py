@@ -45,7 +45,7 @@ def arrange(app, what, name, obj, options, lines):
     for number, line in enumerate(lines):
         if line.startswith("Source: "):
             lines[number : number + 1] = ["Source", "------", line.removeprefix("Source: ")]
-    if what in ("attribute", "property") and lines:
+    if what in ("attribute", "data", "property") and lines:
         # Napoleon takes the words before a colon for the type.
         lines[0] = lines[0].replace(": ", " \N{EN DASH} ", 1)
 

@@ -22,7 +22,14 @@ ROLES = ("input", "unit", "relay", "clock", "gate", "serialiser", "proxy", "sele
 
 @dataclass(frozen=True)
 class Port:
-    """A named door of the chip: events never carry neuron numbers."""
+    """A named door of the chip: events never carry neuron numbers.
+
+    Parameters
+    ----------
+    name : str
+    neuron : int
+        That gets the charges of an input, or whose spikes an output tells.
+    """
 
     name: str
     neuron: int
@@ -32,8 +39,17 @@ class Port:
 class LayerRecord:
     """Where a layer of the source network went, and what it was before it was folded.
 
-    ``first_neuron`` and ``contract`` say which neuron fires in which cycle for each value (None for the control layer).
-    ``unrolled_*`` count one neuron per value and one synapse per use of a non-zero weight.
+    Parameters
+    ----------
+    name, kind : str
+    first_neuron : int or None
+        Lane 0 of the layer's map; None for the control layer.
+    contract : StreamContract or None
+        Which lane fires in which cycle for each value; None for the control layer.
+    parameters, nonzero_parameters : int
+        Weights.
+    unrolled_neurons, unrolled_synapses : int
+        One neuron per value and one synapse per use of a weight that is not zero.
     """
 
     name: str
@@ -180,6 +196,8 @@ def build_image(
 
     Parameters
     ----------
+    spec : ProcessorSpec
+        The processor that it has to fit.
     threshold : int[n_neurons], potential units
     source, target : int[n_synapses]
         Neuron numbers, in any order.

@@ -27,6 +27,12 @@ def neurobench(image: ProcessorImage, result: Classification) -> dict[str, Any]:
     fired in every cycle, and ``Effective_MACs`` 0, since a spike is 1 and multiplies nothing.
     ``ClassificationAccuracy`` is None without labels or classes.
 
+    Parameters
+    ----------
+    image : ProcessorImage
+    result : Classification
+        Of this image.
+
     Source: Yik et al. 2025 (NeuroBench); where its program counts otherwise: docs/energy.md.
     """
     return metrics_of_counts(

@@ -119,7 +119,14 @@ class Bill:
 
 
 def work_of(image: ProcessorImage, result: Classification) -> WorkCounts:
-    """What a classification did."""
+    """What a classification did.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+    result : Classification
+        Of this image.
+    """
     return WorkCounts(
         frames=len(result.outputs),
         synaptic_operation=result.synaptic_operations,
@@ -130,7 +137,13 @@ def work_of(image: ProcessorImage, result: Classification) -> WorkCounts:
 
 
 def bill_of(table: CostTable, work: WorkCounts) -> Bill:
-    """The bill. Counts are exact, each is multiplied once with its price in floats, and the products are summed."""
+    """The bill. Counts are exact, each is multiplied once with its price in floats, and the products are summed.
+
+    Parameters
+    ----------
+    table : CostTable
+    work : WorkCounts
+    """
     charges = tuple(
         Charge(name, count, table.joules[name], count * table.joules[name])
         for name, count in ((name, getattr(work, name)) for name in PRICED if name in table.joules)
@@ -166,6 +179,10 @@ def as_dict(bill: Bill) -> dict[str, Any]:
 
 def load_cost_table(path: str | Path) -> CostTable:
     """Cost table from a TOML file: ``name``, ``source``, and prices under ``[joules]`` and ``[seconds]``.
+
+    Parameters
+    ----------
+    path : str or Path
 
     Raises
     ------

@@ -81,6 +81,10 @@ def diff(a: ProcessorImage, b: ProcessorImage) -> ImageDifference:
 
     Neurons are compared one by one in layers that have the same neurons in both images (as many of each role, lanes
     alike), synapses where that is true of both of their ends.
+
+    Parameters
+    ----------
+    a, b : ProcessorImage
     """
     digests = (graph_digest(a), graph_digest(b))
     if encode_image(a, "") == encode_image(b, ""):

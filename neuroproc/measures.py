@@ -13,13 +13,17 @@ from neuroproc.bounds import rising
 
 
 def count(image: ProcessorImage) -> dict[str, Any]:
-    """Sizes of an image, folded and unrolled, in all and by layer.
+    """Sizes of an image, folded and unrolled, in all and by layer, as a dictionary.
 
     A layer's synapses are those that arrive at its neurons; ``unrolled`` is one neuron per value and one synapse per
     use of a non-zero weight, without clocks; ``latency`` and ``initiation_interval`` are in cycles.
     ``potential_range`` holds every sum that can be reached, ``potential_bits`` is the smallest two's complement width
     for it: None where nothing bounds a potential from below, or from above, or where slopes do not end.
     ``image`` is the digest of the graph, ``neurobench`` as `neuroproc.benchmark.static_metrics`.
+
+    Parameters
+    ----------
+    image : ProcessorImage
     """
     n_layers = max(len(image.layers), 1)
     per_role = np.zeros((n_layers, len(ROLES)), np.int64)

@@ -26,8 +26,20 @@ CONTROL = "control"
 class LayerCost:
     """Neurons and synapses of one layer, folded and unrolled.
 
-    ``roles`` counts neurons by role; synapses belong to the layer of their target; ``delay_storage`` sums, over the
-    layer's neurons, the longest delay that leaves each: the spikes, one bit a cycle, that have to be remembered.
+    Parameters
+    ----------
+    name, kind : str
+    parameters, nonzero_parameters : int
+        Weights.
+    unrolled_neurons, unrolled_synapses : int
+        One neuron per value and one synapse per use of a weight that is not zero.
+    roles : dict of str to int
+        Neurons by role.
+    synapses : int
+        Those that arrive at the layer's neurons.
+    delay_storage : int, bits
+        Over the layer's neurons, the longest delay that leaves each, summed: the spikes, one bit a cycle, that have to
+        be remembered.
     """
 
     name: str
@@ -48,7 +60,17 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Cost:
-    """Static cost of a schedule; ``latency`` and ``interval`` in cycles."""
+    """Static cost of a schedule.
+
+    Parameters
+    ----------
+    layers : tuple of LayerCost
+        In the order of the image: input, control, layers.
+    latency : int, cycles
+        From the reset until frame 0 is decided.
+    interval : int, cycles
+        Initiation interval: from frame to frame.
+    """
 
     layers: tuple[LayerCost, ...]
     latency: int
@@ -76,6 +98,11 @@ class Cost:
 
 def cost_of(schedule: Schedule) -> Cost:
     """Cost of a schedule, layer by layer, in the order of the image: input, control, layers.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        As `make_schedule` gives it.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def import_network(path: str | Path, assumptions: Assumptions) -> Imported:
     Parameters
     ----------
     path : str or Path
-        With a suffix of `READERS`.
+        ``.nir``, ``.onnx``, or ``.npz`` with a weight dump.
     assumptions : Assumptions
         What the file does not say.
 

@@ -34,6 +34,10 @@ def image_dot(image: ProcessorImage) -> str:
     A neuron shows its name and threshold (``>= 3``), a synapse its weight and delay (``2 @5``); what inhibits is red
     and ends in a bar, what changes slopes is dashed, what clears is dotted. Ports are plain text at their neurons.
 
+    Parameters
+    ----------
+    image : ProcessorImage
+
     Raises
     ------
     FormatError
@@ -79,7 +83,12 @@ def image_dot(image: ProcessorImage) -> str:
 
 
 def network_dot(network: LayeredNetwork) -> str:
-    """DOT text of a layered network of any size: a box for each layer, with its shape, kind and parameters."""
+    """DOT text of a layered network of any size: a box for each layer, with its shape, kind and parameters.
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+    """
     lines = [f"digraph {_quoted(network.name)} {{", "  rankdir=TB;"]
     lines.append('  node [fontname="Helvetica", fontsize=11, shape=box, style="rounded,filled", fillcolor="#ffffff"];')
     frame = [INPUT, _by(network.input_shape), _told(network.encoding)]

@@ -21,6 +21,10 @@ def to_networkx(image: ProcessorImage) -> nx.MultiDiGraph:
     Nodes carry ``label`` (the neuron's name), ``threshold``, ``role``, ``layer``, ``leaks``, ``once``, ``group``, and
     as ``inputs`` and ``outputs`` the names of their ports with a space between; edges, parallel ones each and with the
     synapse's number as key, carry ``weight``, ``delay`` and ``kind``.
+
+    Parameters
+    ----------
+    image : ProcessorImage
     """
     graph = nx.MultiDiGraph(profile=image.spec.name)
     names = [layer.name for layer in image.layers] or [""]
@@ -55,6 +59,10 @@ def to_networkx(image: ProcessorImage) -> nx.MultiDiGraph:
 
 def to_graphml(image: ProcessorImage) -> bytes:
     """GraphML of an image, with the attributes of `to_networkx`, each of its type; parallel synapses stay apart.
+
+    Parameters
+    ----------
+    image : ProcessorImage
 
     Raises
     ------

@@ -14,6 +14,12 @@ from neuroproc.version import VERSION
 def save_image(target: str | Path | IO[bytes], image: ProcessorImage) -> None:
     """Write an image to a file or a stream; the same image gives the same bytes.
 
+    Parameters
+    ----------
+    target : str, Path or binary stream
+        A file appears whole or not at all.
+    image : ProcessorImage
+
     Raises
     ------
     FormatError
@@ -29,6 +35,10 @@ def save_image(target: str | Path | IO[bytes], image: ProcessorImage) -> None:
 
 def load_image(source: str | Path | IO[bytes]) -> ProcessorImage:
     """Read and check an image from a file or a stream.
+
+    Parameters
+    ----------
+    source : str, Path or binary stream
 
     Raises
     ------

@@ -26,6 +26,11 @@ OTHER = {"proc_name": "risp"}
 def write_tennlab(image: ProcessorImage, path: str | Path) -> None:
     """Write an image as a TENNLab network; the file appears whole or not at all.
 
+    Parameters
+    ----------
+    image : ProcessorImage
+    path : str or Path
+
     Raises
     ------
     FormatError
