@@ -138,7 +138,7 @@ class Layout:
 
 
 def layout_of(layers: Sequence[LayerBox]) -> Layout:
-    """Each layer below all that it reads, in the column of the first of them if that is free.
+    """Each layer below all that it reads, in the column of the first of them if that is free; clocks below all others.
 
     What passes other rows goes where no layer stands, if need be beside all that stand there.
     """
@@ -146,9 +146,13 @@ def layout_of(layers: Sequence[LayerBox]) -> Layout:
     row: list[int] = []
     column: list[int] = []
     taken: set[tuple[int, int]] = set()
+    read = {name for layer in layers for name in layer.sources}
+    deepest = len(layers)
     for layer in layers:
         sources = [number[name] for name in layer.sources]
         level = 1 + max((row[source] for source in sources), default=-1)
+        if not sources and layer.name not in read and row:
+            level = deepest = deepest + 1
         wanted = column[sources[0]] if sources else 0
         free = next(place for place in (wanted, *range(len(layers) + 1)) if (place, level) not in taken)
         taken.add((free, level))
@@ -169,4 +173,5 @@ def layout_of(layers: Sequence[LayerBox]) -> Layout:
         ends[lane : lane + 1] = [row[target]]
         widest = max(place for place, at in taken if row[source] <= at <= row[target])
         edges.append(Edge(source, target, widest, lane))
-    return Layout(tuple(row), tuple(column), tuple(edges))
+    rows = sorted(set(row))
+    return Layout(tuple(rows.index(at) for at in row), tuple(column), tuple(edges))

@@ -60,7 +60,7 @@ class Rows:
 
 def rows_of(table: Timetable) -> Rows:
     """Bands below each other, as high as their maps, all maps on one scale unless they would be too small."""
-    unit = LARGEST / max(max(band.height, band.width) for band in table.bands)
+    unit = LARGEST / max(4, *(max(band.height, band.width) for band in table.bands))
     height = [max(band.height * unit, LEAST) for band in table.bands]
     top = HEAD + np.cumsum([0.0, *(size + GAP for size in height[:-1])])
     width = [max(band.width * unit, LEAST) for band in table.bands]
@@ -116,6 +116,7 @@ def draw_spacetime(
         "time in cycles (in a cycle every neuron of the chip decides once, whether it fires)", color=INK, fontsize=9
     )
     time.tick_params(labelsize=8.5)
+    time.xaxis.get_major_locator().set_params(integer=True)
     time.patch.set_alpha(0)
     for side in ("left", "right", "top"):
         time.spines[side].set_visible(False)
@@ -161,7 +162,7 @@ def _map(page: Any, band: Band, rows: Rows, number: int, field: np.ndarray | Non
     x, y = left + column * width / band.width, top + row * height / band.height
     boxes = _boxes(x, x + width / band.width, y, y + height / band.height)
     colours = _colours(band, share_of(row, band.height), share_of(column, band.width), np.zeros(len(row)))
-    edges = "white" if width / band.width > 0.06 else colours
+    edges = "white" if min(width / band.width, height / band.height) > 0.06 else colours
     polygons(page, boxes, facecolors=colours, edgecolors=edges, linewidths=0.5)
     if field is not None and len(row) > 1:
         lines = outline(field) * (width / band.width, height / band.height) + (left, top)
@@ -184,7 +185,7 @@ def _band(time: Any, band: Band, marks: Marks, top: float, height: float, until:
 def _outline(time: Any, band: Band, field: np.ndarray, top: float, height: float, until: int) -> None:
     """Outline the marks of frame 0 that are of a field."""
     unit = height / band.height
-    width = min(1.1, 0.12 * 72 * unit / len(band.turns))
+    width = min(1.1, 0.12 * 72 * unit * band.tile[0] / len(band.turns))
     lines = outline_in_time(band, field, near=3 * _point(until)) * (1, unit) + (0, top)
     segments(time, lines, colors=INK, linewidths=width, capstyle="projecting", zorder=4)
 

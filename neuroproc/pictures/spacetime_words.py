@@ -11,10 +11,10 @@ def headline(image: ProcessorImage, table: Timetable) -> list[str]:
     """What a stranger has to know, in two lines."""
     values, lanes = sum(band.values for band in table.bands), sum(band.neurons for band in table.bands)
     rest = image.n_neurons - lanes
-    others = f", and {rest:,} for clocks, gates and delays" if rest else ""
+    others = f", and {rest:,} for clocks, gates and delays" if rest and lanes < values else ""
+    folded = f"In time places of a map share their neurons: {lanes:,}" if lanes < values else "Nothing is folded"
     return [
-        f"In space every value of a map has a neuron of its own: {values:,}. In time places of a map share their "
-        f"neurons: {lanes:,}{others}.",
+        f"In space every value of a map has a neuron of its own: {values:,}. {folded}{others}.",
         f"The fold computes {tile_words(table)}; a frame may enter every {_cycles(table.interval)}, and is decided "
         f"after {_cycles(table.latency)}.",
     ]
@@ -47,7 +47,8 @@ def notes(image: ProcessorImage, table: Timetable, traced: Trace | None) -> list
             f"Outlined: row {traced.row}, column {traced.column} of {band.name} and all that it is computed from, "
             f"{seen:,} of {traced.fields[0].size:,} places of the frame. In the wedges spikes wait in delays."
         )
-    lines.append("Pale: the next frames. They enter while frame 0 is still inside.")
+    inside = int(table.bands[0].first.min()) + table.interval < table.latency
+    lines.append("Pale: the next frames." + " They enter while frame 0 is still inside." * inside)
     if any(len(band.turns) > 1 for band in table.bands):
         lines.append("Divided rows: channels that take turns on the same neurons, one below the other.")
     contract = image.layers[0].contract

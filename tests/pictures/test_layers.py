@@ -68,6 +68,11 @@ def test_a_line_of_layers_is_a_column_and_skips_stand_beside_each_other():
     assert layout_of(GRAPHS["projection"]).column == (0, 0, 0, 1, 0)
 
 
+def test_what_is_joined_to_nothing_stands_last():
+    layout = layout_of(GRAPHS["apart"])
+    assert (layout.row, layout.column) == ((0, 2, 1), (0, 0, 0))
+
+
 def test_paths_go_down_and_then_across():
     layout = layout_of(GRAPHS["line"])
     assert path_of(layout.edges[0], layout)[-1][1] - path_of(layout.edges[0], layout)[0][1] == pytest.approx(BELOW)

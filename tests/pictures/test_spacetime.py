@@ -1,12 +1,14 @@
 """The space-time picture: outlines, words and text exactly; the drawing by what is in it."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from cli_helpers import call, refused
 
 import neuroproc
+from isa_spec.image import LayerRecord, build_image
 from neuroproc.pictures.outlines import outline, outline_in_time
 from neuroproc.pictures.spacetime import draw_spacetime, plot_spacetime, rows_of
 from neuroproc.pictures.spacetime_words import headline, notes
@@ -88,6 +90,9 @@ def test_words(images):
     assert "row 0, column 0 of pool2" in notes(image, table, found)[1]
     assert f"{found.fields[0].sum()} of 64 places" in notes(image, table, found)[1]
     whole = timetable(images["8x8"])
+    assert headline(images["8x8"], whole)[0] == (
+        f"In space every value of a map has a neuron of its own: {values:,}. Nothing is folded."
+    )
     assert [line.partition(":")[0] for line in notes(images["8x8"], whole, None)] == ["Colour", "Pale"]
 
 
@@ -100,6 +105,15 @@ def test_words_of_tiles(images):
         "8x8": "The fold computes the whole frame at once",
         "turns": "The fold computes one place of the 8 x 8 frame at a time",
     }
+
+
+def test_frames_that_come_after_each_other_are_not_said_to_be_inside_together():
+    contract = neuroproc.StreamContract(1, 2, 2, 1, 1, 0, 1, 2, 1, 4)
+    image = replace(build_image(neuroproc.load_profile("research"), [1], [], [], [], [], (), ()), interval=4, latency=4)
+    image = replace(image, layers=(LayerRecord("input", "input", 0, contract, 0, 0, 4, 0),))
+    assert "Pale: the next frames." in notes(image, timetable(image), None)
+    image = replace(image, latency=5)
+    assert "Pale: the next frames. They enter while frame 0 is still inside." in notes(image, timetable(image), None)
 
 
 def test_trains_are_named():
