@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from neuroproc.formats.spikes import read_spikes, write_spikes
     from neuroproc.host import encode_frames
     from neuroproc.measures import count
+    from neuroproc.pictures.raster import plot_raster, raster_of
     from neuroproc.pictures.spacetime import plot_spacetime
     from neuroproc.probe import PotentialProbe, SpikeProbe
     from neuroproc.processor import Processor
@@ -129,8 +130,10 @@ _HOME = {
     "neurobench": "neuroproc.benchmark",
     "plot_layers": "neuroproc.cli.plotting.layers",
     "plot_pareto": "neuroproc.cli.explore",
+    "plot_raster": "neuroproc.pictures.raster",
     "plot_spacetime": "neuroproc.pictures.spacetime",
     "profile_names": "isa_spec.spec",
+    "raster_of": "neuroproc.pictures.raster",
     "read_all_events": "neuroproc.formats.events",
     "read_events": "neuroproc.formats.events",
     "read_frames": "neuroproc.formats.frames",
@@ -211,8 +214,10 @@ __all__ = [
     "neurobench",
     "plot_layers",
     "plot_pareto",
+    "plot_raster",
     "plot_spacetime",
     "profile_names",
+    "raster_of",
     "read_all_events",
     "read_events",
     "read_frames",

@@ -150,6 +150,29 @@ class Places:
         )
 
 
+def carries_value(image: ProcessorImage, cycle: np.ndarray, neuron: np.ndarray, n_frames: int | None) -> np.ndarray:
+    """Which spikes carry a value of their layer's map, as `Places.at` has it: bool[n_spikes].
+
+    All others are nobody's: those of clocks, gates and relays, and those between values.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+    cycle : int64[n_spikes], cycles
+    neuron : int64[n_spikes]
+    n_frames : int or None
+        How many frames there are; None: any number.
+    """
+    found = np.zeros(len(cycle), bool)
+    for layer in np.unique(image.layer).tolist():
+        values = _map_of(image, layer)
+        if values is not None:
+            mine = np.flatnonzero(image.layer[neuron] == layer)
+            frame = values.frames(neuron[mine], cycle[mine])
+            found[mine] = (frame >= 0) & (n_frames is None or frame < n_frames)
+    return found
+
+
 def _some(names: list[str]) -> str:
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "none"
 
@@ -179,6 +202,16 @@ class _Map:
         frame -= int(self._behind[at])
         row, column = divmod(place, contract.width)
         return (channel, row, column, frame, step if contract.levels > 1 else None) if frame >= 0 else None
+
+    def frames(self, neuron: np.ndarray, cycle: np.ndarray) -> np.ndarray:
+        """Frame of the value that each spike carries, -1 where it carries none: int64[n_spikes]."""
+        contract = self._contract
+        lane = neuron - self._first
+        frame, offset = np.divmod(cycle - contract.start, contract.interval)
+        key = offset * contract.n_lanes + lane
+        at = np.minimum(self._keys.searchsorted(key), len(self._keys) - 1)
+        real = (lane >= 0) & (lane < contract.n_lanes) & (self._keys[at] == key)
+        return np.where(real, np.maximum(frame - self._behind[at], -1), -1)
 
 
 def _map_of(image: ProcessorImage, layer: int) -> _Map | None:

@@ -6,12 +6,14 @@ import argparse
 import sys
 
 from isa_spec.errors import FormatError
+from isa_spec.files import read_bytes
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
 from neuroproc.cli.events import get_binned_events, refuse_event_options
 from neuroproc.cli.streams import STANDARD
 from neuroproc.formats.events import is_event_file
 from neuroproc.formats.frames import read_examples
+from neuroproc.formats.recording_reader import Recording, holds_recording, read_recording
 from neuroproc.formats.spikes import read_spikes
 from neuroproc.host import encode_frames, input_shape
 
@@ -46,6 +48,23 @@ def get_spikes(args: argparse.Namespace, image: ProcessorImage) -> SpikeEvents:
     refuse_event_options(args, args.spikes)
     source = sys.stdin.buffer if args.spikes == STANDARD else args.spikes
     return read_spikes(source, image.inputs, graph_digest(image))
+
+
+def get_recording(args: argparse.Namespace, image: ProcessorImage) -> Recording | None:
+    """What was recorded, where SPIKES is the name of a recording; None of anything else.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, the recording is damaged, or of another image, or options do not fit it.
+    """
+    if args.spikes == STANDARD or is_event_file(args.spikes):
+        return None
+    data = read_bytes(args.spikes)
+    if not holds_recording(data):
+        return None
+    refuse_event_options(args, args.spikes)
+    return read_recording(data, image, args.spikes)
 
 
 def get_frame_spikes(args: argparse.Namespace, image: ProcessorImage, limit: int) -> tuple[SpikeEvents, int]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neuroproc.pictures.bands import Band
 from neuroproc.pictures.raster import Raster
+from neuroproc.pictures.rows import LayerRows
 
 MOST_LINES = 16
 """Rows of a layer that have a line each; of a layer with more, a line stands for several."""
@@ -15,56 +15,57 @@ FEWER_LINES = 8
 """Lines of such a layer, at most."""
 WIDEST_NAME = 24
 """Characters of a name at the margin."""
-NONE, ALL, TENTHS = ".", "|", "123456789"
+NONE, IDLE, ALL, TENTHS = ".", ":", "|", "123456789"
 
 
-def text_raster(raster: Raster, title: str, names: Sequence[str], width: int, whole: bool = False) -> str:
+def text_raster(title: str, raster: Raster, width: int, whole: bool = False) -> str:
     """Lines of text, none wider than ``width`` where that is possible.
 
-    Each character stands for some cycles of one neuron, or of several: ``.`` if nobody fires in them, ``|`` if all do
-    in all of them, else a digit, tenths of that, rounded up.
+    Each character stands for some cycles of one neuron, or of several: ``.`` if nobody fires in them, ``:`` if no spike
+    carries a value, ``|`` if all fire in all of them, else a digit, tenths of that, rounded up.
 
     Parameters
     ----------
-    raster : Raster
     title : str
-    names : sequence of str
-        One for each neuron of the image.
+    raster : Raster
     width : int
     whole : bool
         A line for each neuron, however many they are.
     """
-    groups = [(band, _groups(band, whole)) for band in raster.bands]
-    labels = [[_label(names, group) for group in parts] for _, parts in groups]
+    groups = [(rows, _groups(rows, whole)) for rows in raster.layers]
+    labels = [[_label(raster.names, rows, group) for group in parts] for rows, parts in groups]
     margin = min(max((len(label) for some in labels for label in some), default=0), WIDEST_NAME)
     room = max(width - margin - 2, 10)
     step = max(-(-raster.n_cycles // room), 1)
     n_columns = -(-raster.n_cycles // step)
-    lines = [raster.words(title), *_legend(raster, groups, step)]
-    ruler = _ruler(raster.n_cycles, step, n_columns)
-    row_of = np.full(raster.n_neurons, -1)
-    for (band, parts), words in zip(groups, labels, strict=True):
+    spans = np.minimum(step, raster.n_cycles - np.arange(n_columns) * step)
+    row_of = np.full(len(raster.names), -1)
+    lines = [raster.words(title), *_legend(raster, groups, step), ""]
+    lines.append(f"{'':{margin}}  {_ruler(raster.n_cycles, step, n_columns)}")
+    for (rows, parts), words in zip(groups, labels, strict=True):
         for number, group in enumerate(parts):
             row_of[group] = number
-        mine = np.isin(raster.neuron, band.neurons)
-        counts = np.zeros((len(parts), n_columns), np.int64)
-        np.add.at(counts, (row_of[raster.neuron[mine]], raster.cycle[mine] // step), 1)
-        lines += ["", _head(band, parts), f"{'':{margin}}  {ruler}".rstrip()]
-        spans = np.minimum(step, raster.n_cycles - np.arange(n_columns) * step)
-        for word, group, row in zip(words, parts, counts, strict=True):
-            lines.append(f"{_cut(word, margin):{margin}}  {_marks(row, len(group) * spans)}".rstrip())
+        counts, idle = np.zeros((2, len(parts), n_columns), np.int64)
+        mine = np.isin(raster.neuron, rows.neurons)
+        for some, table in ((mine & raster.carries, counts), (mine & ~raster.carries, idle)):
+            np.add.at(table, (row_of[raster.neuron[some]], raster.cycle[some] // step), 1)
+        lines += _head(rows, parts)
+        for word, group, values, others in zip(words, parts, counts, idle, strict=True):
+            lines.append(f"{_cut(word, margin):{margin}}  {_marks(values, others, len(group) * spans)}")
     return "\n".join(lines)
 
 
-def _groups(band: Band, whole: bool) -> list[np.ndarray]:
+def _groups(rows: LayerRows, whole: bool) -> list[np.ndarray]:
     """Neurons of each line."""
-    n_rows = len(band.neurons)
+    n_rows = len(rows.neurons)
     size = 1 if whole or n_rows <= MOST_LINES else -(-n_rows // FEWER_LINES)
-    return [band.neurons[begin : begin + size] for begin in range(0, n_rows, size)]
+    return [rows.neurons[begin : begin + size] for begin in range(0, n_rows, size)]
 
 
-def _label(names: Sequence[str], group: np.ndarray) -> str:
+def _label(names: Sequence[str], rows: LayerRows, group: np.ndarray) -> str:
     first = names[group[0]]
+    if rows.name:
+        first = f"  {first.removeprefix(f'{rows.name}.')}"
     return first if len(group) == 1 else f"{first} +{len(group) - 1}"
 
 
@@ -73,19 +74,22 @@ def _cut(label: str, width: int) -> str:
     return label if len(label) <= width else f"~{label[1 - width :]}"
 
 
-def _head(band: Band, parts: Sequence[np.ndarray]) -> str:
-    name, n_rows = band.name or "neurons", len(band.neurons)
-    grouped = f", {len(parts[0]):,} to a line" if len(parts) < n_rows else ""
-    return f"{name}: {n_rows:,} neuron{'s' * (n_rows > 1)}{grouped}"
+def _head(rows: LayerRows, parts: Sequence[np.ndarray]) -> list[str]:
+    grouped = f", up to {len(parts[0]):,} in a line" if len(parts) < len(rows.neurons) else ""
+    return [f"{rows.name} ({len(rows.neurons):,}{grouped})"] if rows.name or grouped else []
 
 
-def _legend(raster: Raster, groups: Sequence[tuple[Band, Sequence[np.ndarray]]], step: int) -> list[str]:
-    grouped = any(len(parts) < len(band.neurons) for band, parts in groups)
-    of = " and ".join([f"{step:,} cycles"] * (step > 1) + ["all neurons of its line"] * grouped)
-    if not of:
-        return []
-    begin = f"a character is {step:,} cycles: " if step > 1 else ""
-    return [f"{begin}'{NONE}' no spike, '{ALL}' a spike in every cycle of every neuron, 1..9 tenths of that"]
+def _legend(raster: Raster, groups: Sequence[tuple[LayerRows, Sequence[np.ndarray]]], step: int) -> list[str]:
+    lines = []
+    if len(raster.frames):
+        begins = ", ".join(f"{cycle:,}" for cycle in raster.frames[:4].tolist()) + ", ..." * (len(raster.frames) > 4)
+        lines.append(f"frames begin in {'cycles' if len(raster.frames) > 1 else 'cycle'} {begins}")
+    if not raster.carries.all():
+        lines.append(f"{IDLE} spikes that carry no value of a frame (clocks, gates, relays, units between values)")
+    if step > 1 or any(len(parts) < len(rows.neurons) for rows, parts in groups):
+        cycles = "1 cycle" if step == 1 else f"{step:,} cycles"
+        lines.append(f"a character is {cycles}; {NONE} no spike, {ALL} spikes always and of all, 1..9 tenths of that")
+    return lines
 
 
 def _ruler(n_cycles: int, step: int, n_columns: int) -> str:
@@ -97,10 +101,11 @@ def _ruler(n_cycles: int, step: int, n_columns: int) -> str:
     return line
 
 
-def _marks(counts: np.ndarray, most: np.ndarray) -> str:
-    """A character for each number of spikes, of how many there could be."""
+def _marks(counts: np.ndarray, idle: np.ndarray, most: np.ndarray) -> str:
+    """A character for each number of spikes with a value, of spikes without one, and of how many there could be."""
     tenths = np.clip(-(-10 * counts // np.maximum(most, 1)), 1, 9)
+    columns = (array.tolist() for array in (counts, idle, most, tenths))
     return "".join(
-        NONE if count == 0 else ALL if count == full else TENTHS[tenth - 1]
-        for count, full, tenth in zip(counts.tolist(), most.tolist(), tenths.tolist(), strict=True)
+        (IDLE if others else NONE) if not count else ALL if count == full else TENTHS[tenth - 1]
+        for count, others, full, tenth in zip(*columns, strict=True)
     )

@@ -14,14 +14,13 @@ import numpy as np
 
 from isa_spec.errors import FormatError, NeuroprocError
 from isa_spec.image import ProcessorImage
-from isa_spec.names import neuron_names
 from isa_spec.spikes import SpikeEvents
 from neuroproc.cli.classify import positive
 from neuroproc.cli.events import configure_events
-from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_frame_spikes, get_spikes
+from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_frame_spikes, get_recording, get_spikes
 from neuroproc.cli.streams import get_image
 from neuroproc.pictures.canvas import check_target
-from neuroproc.pictures.raster import MOST_SPIKES, plot_raster, raster_of, thinned, thinning_words
+from neuroproc.pictures.raster import Raster, plot_raster, raster_of, thinned, thinning_words
 from neuroproc.pictures.text_raster import text_raster
 from neuroproc.probe import SPIKE_CAPACITY, SpikeProbe
 from neuroproc.processor import Processor
@@ -34,7 +33,9 @@ FRAMES = 3
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("image", metavar="IMAGE", help="processor image; - for stdin")
-    parser.add_argument("spikes", metavar="SPIKES", nargs="?", help=SPIKES_HELP)
+    parser.add_argument(
+        "spikes", metavar="SPIKES|RECORDING", nargs="?", help=f"{SPIKES_HELP}; or a recording of spikes"
+    )
     parser.add_argument("--frames", metavar="FRAMES", help=FRAMES_HELP)
     parser.add_argument("--limit", type=positive, metavar="N", help=f"only the first N frames (default: {FRAMES})")
     parser.add_argument(
@@ -53,33 +54,44 @@ def execute(args: argparse.Namespace) -> int:
     if args.output:
         check_target(args.output)
     image = get_image(args.image)
-    events, n_cycles = _given(args, image)
-    cycle, neuron = _run(image, events, n_cycles)
     title = Path(args.image).name
-    if args.output:
-        plot_raster(args.output, image, cycle, neuron, n_cycles, title, args.layer)
-    raster = raster_of(image, cycle, neuron, n_cycles, args.layer)
+    raster = _raster(args, image)
     if not args.output:
-        width = shutil.get_terminal_size().columns
-        print(text_raster(raster, title, neuron_names(image), width, whole=bool(args.layer)))
-    elif len(raster.cycle) > MOST_SPIKES:
-        shown = int(np.count_nonzero(thinned(raster)))
-        print(f"neuroproc: {args.output}: {thinning_words(len(raster.cycle), shown)}", file=sys.stderr)
+        print(text_raster(title, raster, shutil.get_terminal_size().columns, whole=bool(args.layer)))
+        return 0
+    plot_raster(args.output, title, raster)
+    shown = thinned(raster)
+    if not shown.all():
+        print(f"neuroproc: {args.output}: {thinning_words(raster, shown)}", file=sys.stderr)
     return 0
 
 
-def _given(args: argparse.Namespace, image: ProcessorImage) -> tuple[SpikeEvents, int]:
-    """Input, and cycles that are run."""
-    if args.frames is None:
-        if args.limit is not None:
-            raise FormatError(f"--limit {args.limit}: says how many frames of --frames are run; {args.spikes} has none")
+def _raster(args: argparse.Namespace, image: ProcessorImage) -> Raster:
+    if args.frames is not None:
+        events, n_frames = get_frame_spikes(args, image, args.limit or FRAMES)
+        n_cycles = args.cycles or (image.latency or 0) + (n_frames - 1) * (image.interval or 0)
+        return raster_of(image, *_run(image, events, n_cycles), n_cycles, n_frames=n_frames, layers=args.layer)
+    if args.limit is not None:
+        raise FormatError(f"--limit {args.limit} says how many of --frames are run, and there are none")
+    recording = get_recording(args, image)
+    if recording is None:
         events = get_spikes(args, image)
         through = image.latency if image.latency is not None else image.max_delay
-        last = int(events.cycle.max(initial=-1)) + 1
-    else:
-        events, n_frames = get_frame_spikes(args, image, args.limit or FRAMES)
-        through, last = image.latency or 0, max(n_frames - 1, 0) * (image.interval or 0)
-    return events, args.cycles or max(last + through, 1)
+        n_cycles = args.cycles or int(events.cycle.max(initial=-1)) + 1 + through
+        return raster_of(image, *_run(image, events, n_cycles), n_cycles, layers=args.layer)
+    if recording.potential is not None:
+        raise FormatError(f"{args.spikes}: holds potentials, which do not say who fired; give one of --record")
+    n_cycles = args.cycles or recording.n_cycles
+    observed = recording.observed
+    if observed is None:
+        # Whether the others were silent, or not looked at, nobody knows.
+        observed = np.flatnonzero(np.isin(image.layer, image.layer[recording.neuron]))
+        if len(observed) < image.n_neurons:
+            print(
+                f"neuroproc: {args.spikes}: layers without a spike are left out: it does not say which were recorded",
+                file=sys.stderr,
+            )
+    return raster_of(image, recording.cycle, recording.neuron, n_cycles, layers=args.layer, observed=observed)
 
 
 def _run(image: ProcessorImage, events: SpikeEvents, n_cycles: int) -> tuple[np.ndarray, np.ndarray]:
