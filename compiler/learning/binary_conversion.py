@@ -29,6 +29,7 @@ from isa_spec.coding import check_encoding
 from isa_spec.errors import NetworkError
 
 WEIGHTS = ("binary", "full")
+"""What weights between the first layer and the last are: signs, or of full precision like the others."""
 MARGIN = 2
 """How far the largest threshold is above the largest potential that the last layer had by the training frames."""
 

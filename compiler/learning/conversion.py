@@ -20,6 +20,7 @@ from isa_spec.coding import check_encoding
 from isa_spec.errors import NetworkError
 
 NORMALISATIONS = ("model", "data", "percentile")
+"""What a rate of 1 stands for: the most that weights allow, the largest answer on training frames, or a percentile."""
 DECISIONS = ("count", "first")
 """What of the output's spikes decides; potentials are what spikes have left of it, and only break ties."""
 POOLINGS = ("average", "or", "membrane")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from compiler.learning.spiking_units import SpikingUnits
 
 SCHEDULES = ("scheduled", "simple", "adaptive")
+"""How sharpening is dealt out: `Scheduled`, `Simple`, `Adaptive`, to end with the training."""
 FLOATS, BLUNT, SETTLED = 0.2, 0.3, 0.7
 """Parts of the epochs: with float weights, before any sharpening, until the straight-through moments settle."""
 UNROUNDED, FEW = 0.6, 64
