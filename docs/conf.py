@@ -50,6 +50,12 @@ def arrange(app, what, name, obj, options, lines):
         lines[0] = lines[0].replace(": ", " \N{EN DASH} ", 1)
 
 
+def readable(app, what, name, obj, options, signature, returned):
+    """Defaults that are made anew for each object, as an expression that Sphinx can read."""
+    return (signature or "").replace("<factory>", "...") or None, returned
+
+
 def setup(app):
     """Arrange docstrings before napoleon reads them."""
     app.connect("autodoc-process-docstring", arrange, priority=400)
+    app.connect("autodoc-process-signature", readable)
