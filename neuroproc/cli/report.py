@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from isa_spec.errors import NeuroprocError
+from isa_spec.image import ProcessorImage
 from neuroproc.cli.streams import STANDARD, get_image
 from neuroproc.cost_table import load_cost_table
-from neuroproc.formats.runs import read_run
+from neuroproc.formats.runs import Run, read_run
 from neuroproc.report.page import write_report
 
 EXAMPLE = "neuroproc report digits.npi -o report.html"
@@ -21,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="processor image; - for stdin")
     parser.add_argument(
         "run", metavar="RUN", nargs="?",
-        help="what `classify --json` printed for this image, or a recording of `run --record` (.npz or CSV)",
+        help="what `classify --json` printed for this image, or a recording of `run --record`, .npz or CSV; - for stdin",
     )  # fmt: skip
     parser.add_argument(
         "--cost-table", metavar="FILE",
@@ -32,11 +33,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Write the page."""
+    if args.image == args.run == STANDARD:
+        raise NeuroprocError("IMAGE and RUN cannot both be standard input; give one of them by name")
     if args.cost_table and not args.run:
         raise NeuroprocError("--cost-table makes a bill of what a run did, and there is none; give a RUN, too")
     prices = load_cost_table(args.cost_table) if args.cost_table else None
     image = get_image(args.image)
-    run = read_run(args.run, image) if args.run else None
+    run = _run(args.run, image) if args.run else None
     if prices and run and run.frames is None:
         raise NeuroprocError(
             f"{args.run}: a recording does not tell frames, and a bill is for a frame; give what `neuroproc classify "
@@ -46,6 +49,11 @@ def execute(args: argparse.Namespace) -> int:
     target = sys.stdout.buffer if args.output == STANDARD else args.output
     write_report(target, image, run, prices=prices, name=name, command=_command(args))
     return 0
+
+
+def _run(place: str, image: ProcessorImage) -> Run:
+    """Run from a file or from standard input."""
+    return read_run(sys.stdin.buffer.read(), image, "<stdin>") if place == STANDARD else read_run(place, image)
 
 
 def _command(args: argparse.Namespace) -> str:

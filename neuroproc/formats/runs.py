@@ -66,21 +66,25 @@ class Run:
         return None if self.correct is None or not self.frames else self.correct / self.frames
 
 
-def read_run(path: str | Path, image: ProcessorImage) -> Run:
+def read_run(source: str | Path | bytes, image: ProcessorImage, where: str = "") -> Run:
     """Run of an image, from a file that is told by its content.
 
     Parameters
     ----------
-    path : str or Path
+    source : str, Path or bytes
+        A file, or its content.
     image : ProcessorImage
         The one that ran.
+    where : str
+        Name of the content, for messages.
 
     Raises
     ------
     FormatError
         If the file cannot be read, is no run, is of another image, or contradicts itself.
     """
-    data, where = read_bytes(path), str(path)
+    data = source if isinstance(source, bytes) else read_bytes(source)
+    where = where or ("<run>" if isinstance(source, bytes) else str(source))
     if holds_recording(data) or data.startswith(ZIP_MAGIC):
         return _recorded(data, where, image)
     return _classified(data, where, image)

@@ -14,13 +14,13 @@ from neuroproc.report.svg import drawing, share
 
 _ROW, _LEAST, _MOST = 8, 20, 84
 """Height of a row of a map, and of a band, px."""
-_MOST_MARKS = 160
-"""Marks of a band and frame; of a larger map, places in a row become one."""
+_MOST_MARKS, _ALL_MARKS, _MOST_FRAMES = 160, 4000, 4
+"""Marks of a band and frame, of all bands and one frame, and frames. Of larger maps, places in a row become one."""
 _NARROWEST = 250
 """The least share of the width, 1 to so much, that a mark may be: else places in a row become one."""
 _CAPTION = (
     "Time runs to the right; each mark is a place of a layer's map, in its row, in the cycles in which it is computed. "
-    "A place of the frame has the same colour in every layer, grey is all of it. The next frame is paler."
+    "A place of the frame has the same colour in every layer, grey is all of it. The next frames are paler."
 )
 _NEAR = 200
 """Breaks of less than this share of the width, 1 to so much, do not interrupt an outline."""
@@ -57,7 +57,8 @@ def _label(band: Band) -> Html:
 
 def _band(table: Timetable, band: Band, until: int, field: np.ndarray | None) -> Html:
     turns, places = len(band.turns), band.height * band.width
-    merge = min(max(-(-places * turns // _MOST_MARKS), round(until / _NARROWEST / _pitch(band)), 1), band.width)
+    most = min(_MOST_MARKS, _ALL_MARKS // len(table.bands) + 1)
+    merge = min(max(-(-places * turns // most), round(until / _NARROWEST / _pitch(band)), 1), band.width)
     marks = marks_of(table, band, until, merge)
     height = min(max(_ROW * band.height, _LEAST), _MOST)
     colours = position_colours(marks.row, marks.column) if places > 1 else [None] * len(marks.begin)
@@ -66,6 +67,8 @@ def _band(table: Timetable, band: Band, until: int, field: np.ndarray | None) ->
         marks.begin.tolist(), marks.end.tolist(), marks.top.tolist(), marks.bottom.tolist(), marks.frame.tolist(),
         colours, strict=True,
     ):  # fmt: skip
+        if frame >= _MOST_FRAMES:
+            continue
         shapes.append(
             element(
                 "rect",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -137,6 +138,18 @@ def test_recordings_that_do_not_fit_are_refused(case, tmp_path, capsys):
         neuroproc.read_run(potentials, image)
     with pytest.raises(FormatError, match=r"nowhere\.json: cannot be read \(No such file or directory\)"):
         neuroproc.read_run(tmp_path / "nowhere.json", image)
+
+
+def test_a_run_may_come_from_standard_input(case, printed, tmp_path, capsys, monkeypatch):
+    def asked(*arguments):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(printed).encode())))
+        return call(capsys, "report", *arguments, "-o", tmp_path / "page.html")
+
+    assert asked(case.image, "-").status == 0
+    assert "neuroproc report tiny.npi - -o page.html" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    printed["frames"] = 0
+    refused(asked(case.image, "-"), "<stdin>: frames = 0, allowed: an integer, 1 and above")
+    refused(asked("-", "-"), "IMAGE and RUN cannot both be standard input; give one of them by name")
 
 
 @pytest.mark.error
