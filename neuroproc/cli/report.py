@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="processor image; - for stdin")
     parser.add_argument(
         "run", metavar="RUN", nargs="?",
-        help="what `classify --json` printed for this image, or a recording of `run --record`, .npz or CSV; - for stdin",
+        help="what `classify --json` printed for this image, or a recording that `run --record` made; - for stdin",
     )  # fmt: skip
     parser.add_argument(
         "--cost-table", metavar="FILE",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from isa_spec.image import ProcessorImage, graph_digest
 from neuroproc.formats.runs import Run
 from neuroproc.report.html import Content, Html, element, joined, name_of
-from neuroproc.report.words import brief, fewer, lead
+from neuroproc.report.words import beside, brief, lead
 
 
 def headline(image: ProcessorImage, name: str, run: Run | None) -> Html:
@@ -41,8 +41,8 @@ def figures(image: ProcessorImage, run: Run | None) -> list[Html]:
 
 
 def _beside(folded: int, unrolled: int) -> str:
-    words = fewer(folded, unrolled)
-    return f"{words} the plain network's {unrolled:,}" if words else ""
+    words, than = beside(folded, unrolled)
+    return f"{words} {than} the plain network's {unrolled:,}" if words else ""
 
 
 def _figure(name: str, value: str, note: str) -> Html:

@@ -7,7 +7,7 @@ from neuroproc.measures import count
 from neuroproc.report.html import Html, element, section
 from neuroproc.report.svg import bar
 from neuroproc.report.tables import Column, table
-from neuroproc.report.words import fewer
+from neuroproc.report.words import beside
 
 PARAMETERS, PLAIN, FOLDED = "Weights of the network", "Plain network", "This image"
 
@@ -46,10 +46,10 @@ def _sentences(image: ProcessorImage, measures: dict[str, int]) -> list[str]:
     zeros = measures["parameters"] - measures["nonzero_parameters"]
     if zeros:
         found.append(f"Of the {measures['parameters']:,} weights {zeros:,} are zero, and need no synapse. ")
-    if image.interval is not None:
+    neurons, _ = beside(image.n_neurons, measures["unrolled_neurons"])
+    synapses, _ = beside(image.n_synapses, measures["unrolled_synapses"])
+    if neurons and synapses and image.interval is not None:
         found.append(
-            f"This image has {fewer(image.n_neurons, measures['unrolled_neurons'])} that in neurons and "
-            f"{fewer(image.n_synapses, measures['unrolled_synapses'])} that in synapses; a frame takes "
-            f"{image.interval:,} cycles for it."
+            f"This image has {neurons} neurons and {synapses} synapses; a frame takes {image.interval:,} cycles for it."
         )
     return found

@@ -87,15 +87,16 @@ def decode_words(decode: Mapping[str, Any] | None) -> str:
     return "spikes, which nothing decodes"
 
 
-def fewer(folded: int, unrolled: int) -> str:
-    """How many times a folded size is smaller than the unrolled one, as the end of a sentence."""
+def beside(folded: int, unrolled: int) -> tuple[str, str]:
+    """How a folded size compares with the unrolled one, and the word that leads to the latter; empty without either."""
     if not folded or not unrolled:
-        return ""
+        return "", ""
     if folded == unrolled:
-        return "as many as"
+        return "as many", "as"
+    ratio = max(folded, unrolled) / min(folded, unrolled)
     if folded < unrolled:
-        return f"{_factor(unrolled / folded)} times fewer than" if unrolled / folded >= 1.05 else "slightly fewer than"
-    return f"{_factor(folded / unrolled)} times as many as" if folded / unrolled >= 1.05 else "slightly more than"
+        return (f"{_factor(ratio)} times fewer" if ratio >= 1.05 else "slightly fewer"), "than"
+    return (f"{_factor(ratio)} times as many", "as") if ratio >= 1.05 else ("slightly more", "than")
 
 
 def _factor(value: float) -> str:

@@ -22,6 +22,7 @@ from neuroproc.report.html import Html, element, joined
 from neuroproc.report.limits import limits_of
 from neuroproc.report.page import report_page
 from neuroproc.report.style import PAPER, SHADES, mixed
+from neuroproc.report.words import beside
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -335,6 +336,22 @@ def test_text_can_be_read_on_every_shade(mode):
     shades = [colours[f"{word}{number}"] for word in ("right", "wrong") for number in range(len(SHADES))]
     assert min(contrast(colours["ink"], shade) for shade in shades) >= 4.5
     assert mixed("#ffffff", "#000000", 0.5) == "#808080"
+
+
+@pytest.mark.parametrize(
+    ("folded", "unrolled", "words"),
+    [
+        (157, 1128, ("7.2 times fewer", "than")),
+        (10, 99_999, ("10,000 times fewer", "than")),
+        (1129, 1128, ("slightly more", "than")),
+        (1127, 1128, ("slightly fewer", "than")),
+        (150, 100, ("1.5 times as many", "as")),
+        (7, 7, ("as many", "as")),
+        (7, 0, ("", "")),
+    ],
+)
+def test_sizes_are_compared_in_words(folded, unrolled, words):
+    assert beside(folded, unrolled) == words
 
 
 def test_only_markup_is_markup():
