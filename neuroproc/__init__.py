@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from neuroproc.formats.spikes import read_spikes, write_spikes
     from neuroproc.host import encode_frames
     from neuroproc.measures import count
+    from neuroproc.pictures.potentials import plot_potentials, trace_of
     from neuroproc.pictures.raster import plot_raster, raster_of
     from neuroproc.pictures.spacetime import plot_spacetime
     from neuroproc.probe import PotentialProbe, SpikeProbe
@@ -130,6 +131,7 @@ _HOME = {
     "neurobench": "neuroproc.benchmark",
     "plot_layers": "neuroproc.cli.plotting.layers",
     "plot_pareto": "neuroproc.cli.explore",
+    "plot_potentials": "neuroproc.pictures.potentials",
     "plot_raster": "neuroproc.pictures.raster",
     "plot_spacetime": "neuroproc.pictures.spacetime",
     "profile_names": "isa_spec.spec",
@@ -147,6 +149,7 @@ _HOME = {
     "save_network": "compiler.networks.network_writer",
     "to_graphml": "compiler.views.graphs",
     "to_networkx": "compiler.views.graphs",
+    "trace_of": "neuroproc.pictures.potentials",
     "train_binary": "compiler.learning.train",
     "train_rate": "compiler.learning.train",
     "train_single_spike": "compiler.learning.train",
@@ -214,6 +217,7 @@ __all__ = [
     "neurobench",
     "plot_layers",
     "plot_pareto",
+    "plot_potentials",
     "plot_raster",
     "plot_spacetime",
     "profile_names",
@@ -231,6 +235,7 @@ __all__ = [
     "save_network",
     "to_graphml",
     "to_networkx",
+    "trace_of",
     "train_binary",
     "train_rate",
     "train_single_spike",

@@ -180,6 +180,7 @@ class _Watch:
         # A spike that is seen late was sent in the cycle before.
         self._late = int(image.spec.delayed_fire)
         self._spikes: set[tuple[int, int]] = set()
+        self._arriving: dict[int, list[tuple[int, int, int]]] = {}
 
     def run(self, cycles: range, engine: str) -> _Holds:
         """Run to the end of some cycles; what the neuron holds at their begin."""
@@ -196,20 +197,31 @@ class _Watch:
         processor.run(len(cycles))
         seen, who = probe.events()
         self._spikes = set(zip((seen - self._late).tolist(), who.tolist(), strict=True))
+        self._arriving = self._by_cycle(cycles)
         return _Holds(
             int(state.potential[neuron]), int(state.slope[neuron]), bool(state.spent[neuron]), bool(state.due[neuron])
         )
+
+    def _by_cycle(self, cycles: range) -> dict[int, list[tuple[int, int, int]]]:
+        """Synapse, source and cycle of every spike that reaches the neuron, by cycle of arrival; by synapse in each."""
+        sent_by: dict[int, list[int]] = {}
+        for sent, source in sorted(self._spikes):
+            sent_by.setdefault(source, []).append(sent)
+        found: dict[int, list[tuple[int, int, int]]] = {}
+        delays = self._image.delay[self._synapses].tolist()
+        for synapse, source, delay in zip(self._synapses.tolist(), self._source.tolist(), delays, strict=True):
+            for sent in sent_by.get(source, ()):
+                if sent + delay in cycles:
+                    found.setdefault(sent + delay, []).append((synapse, source, sent))
+        return found
 
     def arrivals(self, cycle: int) -> tuple[Arrival, ...]:
         """What reaches the neuron in a cycle."""
         image = self._image
         found = []
-        for synapse, source in zip(self._synapses.tolist(), self._source.tolist(), strict=True):
-            delay = int(image.delay[synapse])
-            sent = cycle - delay
-            if (sent, source) in self._spikes:
-                kind, weight = KINDS[image.kind[synapse]], int(image.weight[synapse])
-                found.append(Arrival(kind, weight, sent, self._places.at(source, sent), delay))
+        for synapse, source, sent in self._arriving.get(cycle, ()):
+            kind, weight = KINDS[image.kind[synapse]], int(image.weight[synapse])
+            found.append(Arrival(kind, weight, sent, self._places.at(source, sent), cycle - sent))
         given: dict[int, int] = {}
         for events in (image.start, self._events):
             now = events.cycle == cycle

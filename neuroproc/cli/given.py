@@ -80,3 +80,25 @@ def get_frame_spikes(args: argparse.Namespace, image: ProcessorImage, limit: int
     refuse_event_options(args, args.frames)
     frames, _ = read_examples(args.frames, input_shape(image))
     return encode_frames(image, frames[:limit]), min(len(frames), limit)
+
+
+def get_run(args: argparse.Namespace, image: ProcessorImage, frames: int) -> tuple[SpikeEvents, int | None, int]:
+    """Input of SPIKES or ``--frames``, how many frames these are (None: not told), and cycles that are run.
+
+    Without ``--cycles`` these are as many as the image needs; of frames, ``--limit`` are taken, by default ``frames``.
+
+    Raises
+    ------
+    FormatError
+        If a file is wrong, or does not fit the image or the options.
+    EmulationError
+        If frames are given to an image that was not compiled from a layered network.
+    """
+    if args.frames is not None:
+        events, n_frames = get_frame_spikes(args, image, args.limit or frames)
+        return events, n_frames, args.cycles or (image.latency or 0) + (n_frames - 1) * (image.interval or 0)
+    if args.limit is not None:
+        raise FormatError(f"--limit {args.limit} says how many of --frames are run, and there are none")
+    events = get_spikes(args, image)
+    through = image.latency if image.latency is not None else image.max_delay
+    return events, None, args.cycles or int(events.cycle.max(initial=-1)) + 1 + through

@@ -175,3 +175,40 @@ def test_spikes_through_a_pipe(recorded, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", text)
     result = call(capsys, "plot", "raster", recorded.image, "-", "--cycles", 70)
     assert result.out == call(capsys, "plot", "raster", recorded.image, recorded.spikes, "--cycles", 70).out
+
+
+def test_potentials_as_a_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    neuroproc.save_image("plain.npi", plain_image())
+    (tmp_path / "in.csv").write_text("cycle,port\n2,0\n1003,0\n")
+    result = call(capsys, "plot", "potentials", "plain.npi", "in.csv", "0", "unit.1")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.splitlines() == [
+        "cycle  0 >= 1    unit.1 >= 1",
+        "------------------------------",
+        "2           1 *            0",
+        "3           0              1 *",
+        "1,003       1 *            0",
+        "1,004       0              1 *",
+        "potentials before reset and floor, compared with the threshold; * it fires",
+        "1,002 of 1,006 cycles are left out: nothing arrives in them, and nothing changes",
+    ]
+
+
+def test_potentials_of_a_value(recorded, capsys):
+    result = call(capsys, "plot", "potentials", recorded.image, "--frames", recorded.frames, "conv1[1,2,3]")
+    when = neuroproc.load_image(recorded.image).layers[2].contract.cycles()[1, 2, 3]
+    rows = [line for line in result.out.splitlines() if "[" in line and line[0].isdigit()]
+    assert [int(row.split()[0]) for row in rows] == [when]
+    assert "in [ ]: the cycles in which it computes the value that was asked for" in result.out.splitlines()
+
+
+@pytest.mark.error
+def test_potentials_of_nobody(recorded, capsys):
+    plot = ("plot", "potentials", recorded.image)
+    refused(
+        call(capsys, *plot, recorded.spikes),
+        f"'{recorded.spikes}' is the input, and no neuron is named; give SPIKES or --frames FRAMES, and neurons",
+    )
+    refused(call(capsys, *plot, recorded.spikes, "conv9[0,0,0]"), "'conv9' is no layer with a map, allowed:")
+    refused(call(capsys, *plot, recorded.spikes, "0", "-o", "a.gif"), "a.gif: a picture is one of .svg, .png, .pdf")

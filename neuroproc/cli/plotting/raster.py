@@ -17,7 +17,7 @@ from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.cli.classify import positive
 from neuroproc.cli.events import configure_events
-from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_frame_spikes, get_recording, get_spikes
+from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_recording, get_run
 from neuroproc.cli.streams import get_image
 from neuroproc.pictures.canvas import check_target
 from neuroproc.pictures.raster import Raster, plot_raster, raster_of, thinned, thinning_words
@@ -67,18 +67,10 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _raster(args: argparse.Namespace, image: ProcessorImage) -> Raster:
-    if args.frames is not None:
-        events, n_frames = get_frame_spikes(args, image, args.limit or FRAMES)
-        n_cycles = args.cycles or (image.latency or 0) + (n_frames - 1) * (image.interval or 0)
+    recording = None if args.frames is not None else get_recording(args, image)
+    if recording is None or args.limit is not None:
+        events, n_frames, n_cycles = get_run(args, image, FRAMES)
         return raster_of(image, *_run(image, events, n_cycles), n_cycles, n_frames=n_frames, layers=args.layer)
-    if args.limit is not None:
-        raise FormatError(f"--limit {args.limit} says how many of --frames are run, and there are none")
-    recording = get_recording(args, image)
-    if recording is None:
-        events = get_spikes(args, image)
-        through = image.latency if image.latency is not None else image.max_delay
-        n_cycles = args.cycles or int(events.cycle.max(initial=-1)) + 1 + through
-        return raster_of(image, *_run(image, events, n_cycles), n_cycles, layers=args.layer)
     if recording.potential is not None:
         raise FormatError(f"{args.spikes}: holds potentials, which do not say who fired; give one of --record")
     n_cycles = args.cycles or recording.n_cycles
