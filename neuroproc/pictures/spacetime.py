@@ -21,7 +21,7 @@ from neuroproc.pictures.timetable import (
     Timetable,
     drawn_from,
     marks_of,
-    merge_for,
+    merges_for,
     share_of,
     shown_until,
     timetable,
@@ -121,11 +121,11 @@ def draw_spacetime(
     for side in ("left", "right", "top"):
         time.spines[side].set_visible(False)
     _head(page, head)
-    merge = merge_for(table, until)
+    merges = merges_for(table, until)
     for number, band in enumerate(table.bands):
         field = None if traced is None else traced.fields[number]
         _map(page, band, rows, number, field)
-        marks = marks_of(table, band, until, merge)
+        marks = marks_of(table, band, until, merges[number])
         _band(time, band, marks, rows.top[number], rows.height[number], until)
         if field is not None and field.any():
             _outline(time, band, field, rows.top[number], rows.height[number], until)

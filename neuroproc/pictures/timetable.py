@@ -10,6 +10,9 @@ from isa_spec.errors import FormatError
 from isa_spec.image import ProcessorImage
 from isa_spec.stream import StreamContract
 
+_LEAST = 8
+"""Marks of a row, in pictures of large maps."""
+
 
 @dataclass(frozen=True, eq=False)
 class Band:
@@ -217,12 +220,22 @@ def shown_until(table: Timetable) -> int:
     return table.latency + max(table.interval // 3, min(table.interval, table.latency // 3), 1)
 
 
-def merge_for(table: Timetable, until: int, most: int = 4_000) -> int:
-    """Places of a row that have to be one mark, so that a picture has at most so many, or a mark is a whole row."""
-    merge, widest = 1, max(band.width for band in table.bands)
-    while merge < widest and sum(len(marks_of(table, band, until, merge).frame) for band in table.bands) > most:
-        merge *= 2
-    return merge
+def merges_for(table: Timetable, until: int, most: int = 4_000) -> tuple[int, ...]:
+    """For each band, places of a row that are one mark, so that a picture has at most so many marks.
+
+    Rows of small maps stay as they are, so there may be more if they are what is many.
+    """
+    merges = [1] * len(table.bands)
+
+    def count() -> int:
+        pairs = zip(table.bands, merges, strict=True)
+        return sum(len(marks_of(table, band, until, merge).frame) for band, merge in pairs)
+
+    while count() > most and any(merge * _LEAST < band.width for band, merge in zip(table.bands, merges, strict=True)):
+        merges = [
+            merge * 2 if merge * _LEAST < band.width else merge for band, merge in zip(table.bands, merges, strict=True)
+        ]
+    return tuple(merges)
 
 
 def share_of(place: np.ndarray, size: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from neuroproc.pictures.outlines import outline, outline_in_time
 from neuroproc.pictures.spacetime import draw_spacetime, plot_spacetime, rows_of
 from neuroproc.pictures.spacetime_words import headline, notes
 from neuroproc.pictures.text_spacetime import text_spacetime
-from neuroproc.pictures.timetable import marks_of, merge_for, shown_until, timetable
+from neuroproc.pictures.timetable import marks_of, merges_for, shown_until, timetable
 from neuroproc.pictures.traces import telling_trace
 
 DIGITS = "neuroproc/data/digits.json"
@@ -158,13 +158,21 @@ def test_text_fits_and_says_the_first_place(images, width):
             assert marks[column] == ("0" if band.streamed else "#")
 
 
-def test_large_pictures_have_fewer_marks(images):
-    table = timetable(images["1x1"])
-    until = shown_until(table)
-    count = {merge: sum(len(marks_of(table, band, until, merge).frame) for band in table.bands) for merge in (1, 2, 8)}
-    assert merge_for(table, until) == 1
-    assert merge_for(table, until, most=count[1] - 1) == 2
-    assert merge_for(table, until, most=1) == 8
+def test_large_pictures_have_fewer_marks():
+    contracts = [neuroproc.StreamContract(1, size, size, 1, 1, 0, 1, size, 1, size**2) for size in (32, 4)]
+    image = build_image(neuroproc.load_profile("research"), [1, 1], [], [], [], [], (), ())
+    layers = [LayerRecord(f"l{n}", "conv2d", n, contract, 0, 0, 1, 0) for n, contract in enumerate(contracts)]
+    table = timetable(replace(image, layers=tuple(layers), interval=1024, latency=1024))
+
+    def count(most):
+        merges = merges_for(table, 1024, most)
+        bands = zip(table.bands, merges, strict=True)
+        return merges, sum(len(marks_of(table, band, 1024, merge).frame) for band, merge in bands)
+
+    small = 1024 // table.interval * 16
+    assert count(32 * 32 + small) == ((1, 1), 32 * 32 + small)
+    assert count(32 * 32) == ((2, 1), 32 * 16 + small)
+    assert count(1) == ((4, 1), 32 * 8 + small)
 
 
 def drawn(image):
