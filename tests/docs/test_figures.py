@@ -1,11 +1,11 @@
-"""The program behind the README's table and picture."""
+"""The program behind the table of the README and the picture of the costs."""
 
 import importlib.util
 import runpy
 import sys
 
 import pytest
-from docs_examples import ROOT
+from docs_examples import ROOT, table_of
 
 pytestmark = pytest.mark.docs
 
@@ -62,5 +62,19 @@ def test_errors_are_one_line(monkeypatch, capsys):
     assert "allowed: 1, 2, 4, 8" in err
 
 
-def test_the_picture_of_the_readme_is_there():
+def test_the_picture_of_the_costs_is_there():
     assert (ROOT / "docs" / "trade.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("table", "page", "head"),
+    [("accuracy", "methods.md", "| method | network |"), ("speed", "performance.md", "| fold |")],
+)
+def test_the_readme_shows_rows_of_the_page_that_has_them_all(table, page, head):
+    _, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"<!-- table: {table} -->")
+    shown = table_of(rest.partition(f"<!-- end of {table} -->")[0].splitlines())
+    _, head, rest = (ROOT / "docs" / page).read_text(encoding="utf-8").partition(head)
+    rows = table_of((head + rest).partition("\n\n")[0].splitlines())
+    assert len(shown) > 3
+    for row in shown:
+        assert any(row.items() <= whole.items() for whole in rows), row
