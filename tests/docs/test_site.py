@@ -30,5 +30,5 @@ def test_the_site_builds_without_warnings(tmp_path):
 
 def test_every_public_name_has_one_place():
     pages = [page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md")]
-    found = [name for page in pages for name in re.findall(r"^\.\. auto\w+:: (\w+)$", page, re.MULTILINE)]
+    found = [name for page in pages for name in re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", page, re.MULTILINE)]
     assert sorted(found) == sorted(neuroproc.__all__)
