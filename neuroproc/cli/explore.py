@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network
 from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import print_json, table
+from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.pictures.canvas import check_target
 from neuroproc.pictures.pareto import plot_folds
 
@@ -59,6 +61,7 @@ def configure_folds(parser: argparse.ArgumentParser) -> None:
     configure_plan(parser)
     parser.add_argument("--all", action="store_true", help="every fold, not only the front")
     configure_import(parser)
+    configure_progress(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -79,12 +82,19 @@ def execute(args: argparse.Namespace) -> int:
 def get_folds(args: argparse.Namespace) -> Folds:
     """Folds that the arguments mean."""
     network = get_network(args.network, args)
-    return folds_of(network, load_profile(args.profile), plan_of(args, (1, 1)), args.all)
+    with progress("unrolls", args) as show:
+        return folds_of(network, load_profile(args.profile), plan_of(args, (1, 1)), args.all, show)
 
 
-def folds_of(network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | None = None, whole: bool = False) -> Folds:
-    """All folds of a network, or those on the front; see `all_options` for ``like``."""
-    options = all_options(network, spec, like)
+def folds_of(
+    network: LayeredNetwork,
+    spec: ProcessorSpec,
+    like: FoldPlan | None = None,
+    whole: bool = False,
+    show: Callable[[int, int], None] | None = None,
+) -> Folds:
+    """All folds of a network, or those on the front; see `all_options` for ``like`` and ``show``, its progress."""
+    options = all_options(network, spec, like, show)
     cost = options[0].cost  # what it was before it was folded is the same for all
     shown = options if whole else pareto_front(options)
     return Folds(network.name, shown, len(options), whole, {name: cost.total(name) for name in REFERENCE})
