@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from neuroproc.pictures.spacetime import plot_spacetime
     from neuroproc.probe import PotentialProbe, SpikeProbe
     from neuroproc.processor import Processor
+    from neuroproc.shards import classify_shards
     from neuroproc.report.page import write_report
     from neuroproc.tennlab.image import read_tennlab
     from neuroproc.tennlab.writer import write_tennlab
@@ -109,6 +110,7 @@ _HOME = {
     "build_image": "isa_spec.image",
     "classify": "neuroproc.classification",
     "classify_by_margin": "neuroproc.early_exit",
+    "classify_shards": "neuroproc.shards",
     "compile_network": "compiler.emit",
     "cost_of": "compiler.costing.cost",
     "count": "neuroproc.measures",
@@ -195,6 +197,7 @@ __all__ = [
     "build_image",
     "classify",
     "classify_by_margin",
+    "classify_shards",
     "compile_network",
     "cost_of",
     "count",

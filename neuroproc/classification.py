@@ -15,9 +15,10 @@ from isa_spec.errors import EmulationError
 from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
 from neuroproc.crossover import faster_jobs
+from neuroproc.frame_stream import FrameStream
 from neuroproc.host import input_shape, told_trains
 from neuroproc.lane_stretches import lane_jobs
-from neuroproc.stretches import FrameStream, join, processor_jobs, run_side_by_side
+from neuroproc.stretches import Seen, join, processor_jobs, run_side_by_side, tally
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,30 +151,35 @@ def classify(
             # The last is reported below, once.
             progress(min(len(frames) * intervals // stream.intervals, len(frames) - 1), len(frames))
 
-    trains = np.zeros((len(frames), *stream.output_shape), np.uint8)
-    potentials = np.zeros((len(frames), stream.output.n_values), np.int64)
-    counts = np.zeros(image.n_neurons, np.int64)
-    for span in join(stream, run_side_by_side(jobs, show)):
-        counts += span.spike_count
-        for part in span.seen:
-            seen = slice(max(part.first, 0), min(part.first + len(part.trains), len(frames)))
-            own = slice(seen.start - part.first, seen.stop - part.first)
-            # A frame may be seen by two spans, each of which saw some of it.
-            trains[seen] += part.trains[own]
-            if part.potentials is not None:
-                potentials[seen] += part.potentials[own]
+    spans = join(stream, run_side_by_side(jobs, show))
+    seen, counts = tally(stream, ((span.spike_count, span.seen) for span in spans), 0, len(frames))
     if progress:
         progress(len(frames), len(frames))
-    trains = told_trains(image, image.outputs[0].neuron, trains)
+    return conclude(stream, seen, counts, labels, begin, engine, len(jobs))
+
+
+def conclude(
+    stream: FrameStream,
+    seen: Seen,
+    spike_count: np.ndarray,
+    labels: np.ndarray | None,
+    begin: float,
+    engine: str,
+    threads: int,
+) -> Classification:
+    """Result of a stream that has ended, by what was seen of all its frames; `begin` is its time of begin."""
+    image = stream.image
+    trains = told_trains(image, image.outputs[0].neuron, seen.trains)
+    by_step = trains.reshape(*trains.shape[:2], -1)
     return Classification(
         outputs=trains.sum(axis=1, dtype=np.uint8),
-        predictions=to_classes(image.decode or {"kind": "spikes"}, trains.reshape(*trains.shape[:2], -1), potentials),
+        predictions=to_classes(image.decode or {"kind": "spikes"}, by_step, seen.potentials),
         labels=None if labels is None else np.asarray(labels, np.int64),
         cycles=stream.cycles,
-        spikes=int(counts.sum()),
-        synaptic_operations=int(counts @ np.diff(image.row_start)),
-        spike_count=counts,
+        spikes=int(spike_count.sum()),
+        synaptic_operations=int(spike_count @ np.diff(image.row_start)),
+        spike_count=spike_count,
         seconds=time.perf_counter() - begin,
         engine=engine,
-        threads=len(jobs),
+        threads=threads,
     )

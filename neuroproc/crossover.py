@@ -31,9 +31,10 @@ import math
 
 import numpy as np
 
+from neuroproc.frame_stream import FrameStream
 from neuroproc.lane_stretches import LANES, lane_jobs
 from neuroproc.processor import Processor
-from neuroproc.stretches import FrameStream, Job, Span, processor_jobs
+from neuroproc.stretches import Job, Span, processor_jobs
 
 TRIED = 4
 """Intervals in which spikes are counted."""
@@ -54,11 +55,16 @@ LANE_NEURON, LANE_SYNAPSE = 4.5e-3, 0.6e-3
 def faster_jobs(stream: FrameStream, threads: int) -> tuple[str, list[Job[Span]]]:
     """Name of the engine that is faster for a stream, and its jobs."""
     processor = Processor(stream.image, "event")
-    # Below this, lanes could not make up for their warm-up.
-    enough = stream.intervals > 2 * stream.warm_up + TRIED
-    if enough and lane_time(stream, threads) < event_time(stream, threads, operations(processor, stream)):
+    if lanes_are_faster(stream, threads, processor):
         return "batch", lane_jobs(stream, threads)
     return "event", processor_jobs(stream, "event", threads, processor)
+
+
+def lanes_are_faster(stream: FrameStream, threads: int, processor: Processor) -> bool:
+    """Whether it is the lanes that run a whole stream faster; the processor tries some frames."""
+    # Below this, lanes could not make up for their warm-up.
+    enough = stream.intervals > 2 * stream.warm_up + TRIED
+    return enough and lane_time(stream, threads) < event_time(stream, threads, operations(processor, stream))
 
 
 def operations(processor: Processor, stream: FrameStream) -> float:

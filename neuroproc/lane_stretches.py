@@ -12,12 +12,13 @@ import numpy as np
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.bounds import endless_fall, endless_rise, proven_end, refuse_fall
+from neuroproc.frame_stream import FrameStream, spike_places
 from neuroproc.host import MapReader
 from neuroproc.ports import InputQueue
 from neuroproc.processor import LAST_CYCLE, check_extensions
 from neuroproc.slopes import EndlessSlopes, endless_slopes, sloped_end
 from neuroproc.state import ProcessorState
-from neuroproc.stretches import FrameStream, Job, Report, Seen, Span, cut, spike_places
+from neuroproc.stretches import Job, Report, Seen, Span, cut
 
 if TYPE_CHECKING:
     from neuroproc.kernels.lanes import LaneBatch
@@ -59,9 +60,9 @@ class LaneGroup:
         slot = np.arange(max(begin - self._overlap, 0), end)[:, None]
         # The frame that enters each lane in each interval.
         frame = self._begin + slot - stream.warm_up
-        real = (frame >= 0) & (frame < len(stream.frames))
+        real = stream.has(frame)
         spikes = np.zeros((len(slot), LANES, len(self._spike_cycle)), bool)
-        spikes[:, : len(self._begin)][real] = stream.spikes_of(stream.frames[frame[real]])
+        spikes[:, : len(self._begin)][real] = stream.spikes_of(frame[real])
         packed = np.packbits(spikes.transpose(0, 2, 1), axis=-1, bitorder="little")
         lanes = np.ascontiguousarray(packed).view(np.uint64)[..., 0]
         cycle = slot * interval + self._spike_cycle

@@ -223,11 +223,16 @@ def save_state(path: str | Path, state: ProcessorState) -> None:
     NeuroprocError
         If the file cannot be written.
     """
+    with write_atomically(path) as file:
+        file.write(encode_state(state))
+
+
+def encode_state(state: ProcessorState) -> bytes:
+    """A state as its file has it."""
     arrays = _arrays(state)
     arrays = {name: array for name, array in arrays.items() if name not in _OPTIONAL or np.any(array)}
     header = {"format": FORMAT, "version": VERSION, "image": state.image, "cycle": state.cycle}
-    with write_atomically(path) as file:
-        file.write(encode_npz({**{key: np.array(value) for key, value in header.items()}, **arrays}))
+    return encode_npz({**{key: np.array(value) for key, value in header.items()}, **arrays})
 
 
 def load_state(path: str | Path) -> ProcessorState:
@@ -238,8 +243,12 @@ def load_state(path: str | Path) -> ProcessorState:
     FormatError
         If the file is no state, is truncated, or from a newer version.
     """
-    where = str(path)
-    content = decode_npz(read_bytes(path), where)
+    return decode_state(read_bytes(path), str(path))
+
+
+def decode_state(data: bytes, where: str) -> ProcessorState:
+    """State from the bytes of a file; for errors, see `load_state`."""
+    content = decode_npz(data, where)
     header = {key: content.pop(key, np.zeros(0)) for key in ("format", "version", "image", "cycle")}
     if header["format"].shape != () or str(header["format"]) != FORMAT:
         raise FormatError(f"{where}: not a processor state (format is not '{FORMAT}')")

@@ -7,7 +7,7 @@ under way; if it is not, the stretch is run again, from there. So cuts change ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -15,14 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from isa_spec.decoding import needs_potentials
-from isa_spec.errors import EmulationError
-from isa_spec.image import ProcessorImage, graph_digest
-from isa_spec.spikes import SpikeEvents
-from isa_spec.stream import StreamContract
-from neuroproc.host import MapReader, PotentialReader, encode_frames, input_contract, sent_trains
+from isa_spec.image import ProcessorImage
+from neuroproc.frame_stream import FrameStream
+from neuroproc.host import MapReader, PotentialReader
 from neuroproc.probe import Probe
-from neuroproc.processor import LAST_CYCLE, Processor
+from neuroproc.processor import Processor
 from neuroproc.state import ProcessorState
 
 CHUNK_CYCLES = 100_000
@@ -30,69 +27,6 @@ CHUNK_CYCLES = 100_000
 
 LOOK = 0.1
 """Seconds between two looks at how far threads are."""
-
-
-class FrameStream:
-    """Frames on their way through an image, back to back, on the clock of one stream.
-
-    Parameters
-    ----------
-    image : ProcessorImage
-        Compiled from a layered network.
-    frames : int[n_frames, C, H, W]
-
-    Raises
-    ------
-    EmulationError
-        If they take more cycles than a processor can run.
-    """
-
-    def __init__(self, image: ProcessorImage, frames: np.ndarray) -> None:
-        output = image.layers[-1].contract
-        assert output is not None  # an image with an input contract has one for every layer
-        assert image.latency is not None
-        self.image, self.frames, self.output = image, frames, output
-        self.digest = graph_digest(image)
-        self.contract = input_contract(image)
-        self.interval = self.contract.interval
-        # Intervals until a frame is decided; the clocks need one more to come round, and have to be started.
-        self.depth = -(-image.latency // self.interval)
-        self.warm_up = max(self.depth, int(image.start.cycle.max(initial=0)) // self.interval) + 1
-        self.cycles = image.latency + (len(frames) - 1) * self.interval
-        if self.cycles > LAST_CYCLE:
-            raise EmulationError(
-                f"{len(frames)} frames take {self.cycles} cycles, allowed {LAST_CYCLE}: latency {image.latency} and "
-                f"interval {self.interval} of the image; compile it again"
-            )
-        self.intervals = -(-self.cycles // self.interval)
-
-    @property
-    def output_shape(self) -> tuple[int, int, int, int]:
-        """Cycles, channels, rows and columns of what is decided."""
-        return self.output.levels, self.output.channels, self.output.height, self.output.width
-
-    def potential_reader(self, n_frames: int) -> PotentialReader | None:
-        """What keeps the output's potentials for so many frames; None if classes are told apart without them."""
-        return PotentialReader(self.output, n_frames) if needs_potentials(self.image.decode or {}) else None
-
-    def events(self, begin: int, end: int) -> SpikeEvents:
-        """Input spikes of the cycles ``begin`` .. ``end - 1``."""
-        earliest, latest = int(self.contract.cycles().min()), self.contract.last_cycle
-        first = max((begin - latest) // self.interval, 0)
-        last = max(min((end - 1 - earliest) // self.interval + 1, len(self.frames)), first)
-        return encode_frames(self.image, self.frames[first:last], first).window(begin, end)
-
-    def spikes_of(self, frames: np.ndarray) -> np.ndarray:
-        """Which of its spikes each frame has: bool[n_frames, n_spikes], in the order of `spike_places`."""
-        trains = sent_trains(self.image, frames)
-        return np.moveaxis(trains, 1, -1).reshape(len(frames), -1).astype(bool)
-
-
-def spike_places(contract: StreamContract) -> tuple[np.ndarray, np.ndarray]:
-    """Cycle of frame 0, and lane, of every spike that a map can have: int64[n_spikes], twice; by value, then number."""
-    shape = (*contract.lanes().shape, contract.levels)
-    cycle = contract.cycles()[..., None] + contract.beat * np.arange(contract.levels)
-    return np.broadcast_to(cycle, shape).ravel(), np.broadcast_to(contract.lanes()[..., None], shape).ravel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +114,7 @@ def _go_on(processor: Processor, stream: FrameStream, begin: int, end: int, cloc
     before, spikes_before = processor.state(), processor.spike_counts
     # Frames that entered before are decided within.
     first = max(begin - stream.depth, 0)
-    n_frames = max(min(end, len(stream.frames)) - first, 0)
+    n_frames = max(min(end, stream.n_frames) - first, 0)
     reader, potentials = MapReader(stream.output, n_frames), stream.potential_reader(n_frames)
     if potentials is not None:
         processor.attach(_Looks(stream.image, potentials, clock + first * interval))
@@ -200,8 +134,8 @@ def _go_on(processor: Processor, stream: FrameStream, begin: int, end: int, cloc
 
 def cut(stream: FrameStream, pieces: int) -> list[tuple[int, int]]:
     """About so many stretches, from and to an interval; all but the last have one length."""
-    length = -(-stream.intervals // pieces)
-    return [(begin, min(begin + length, stream.intervals)) for begin in range(0, stream.intervals, length)]
+    length = -(-(stream.end - stream.begin) // pieces)
+    return [(begin, min(begin + length, stream.end)) for begin in range(stream.begin, stream.end, length)]
 
 
 def same(one: ProcessorState, other: ProcessorState) -> bool:
@@ -226,22 +160,51 @@ def join(stream: FrameStream, spans: Sequence[Span]) -> Iterator[Span]:
     ----------
     stream : FrameStream
     spans : sequence of Span
-        In order, the first from the stream's begin.
+        In order.
     """
     last = None
     for span in spans:
         if not span.whole or (last and not same(last.after(), span.before())):
-            span = run_again(stream, span, last.after() if last else span.before())
+            span = run_again(stream, span.begin, span.end, last.after() if last else span.before())
         last = span
         yield span
 
 
-def run_again(stream: FrameStream, span: Span, state: ProcessorState) -> Span:
-    """A span from another state than it began with, in one piece."""
+def run_again(stream: FrameStream, begin: int, end: int, state: ProcessorState) -> Span:
+    """Intervals from the state that they begin with, in one piece."""
     processor = Processor(stream.image)
     processor.restore(state)
-    clock = state.cycle - span.begin * stream.interval
-    return _go_on(processor, stream, span.begin, span.end, clock, lambda intervals: None)
+    clock = state.cycle - begin * stream.interval
+    return _go_on(processor, stream, begin, end, clock, lambda intervals: None)
+
+
+def tally(
+    stream: FrameStream, spans: Iterable[tuple[np.ndarray, Iterable[Seen]]], first: int, n_frames: int
+) -> tuple[Seen, np.ndarray]:
+    """What spans that follow each other saw of some frames, and the spikes of each neuron: int64[n_neurons].
+
+    Parameters
+    ----------
+    stream : FrameStream
+    spans : iterable of (int64[n_neurons], iterable of Seen)
+        Spikes of each neuron, and what was seen, of each span.
+    first, n_frames : int
+        Which frames.
+    """
+    trains = np.zeros((n_frames, *stream.output_shape), np.uint8)
+    potentials = np.zeros((n_frames, stream.output.n_values), np.int64)
+    counts = np.zeros(stream.image.n_neurons, np.int64)
+    for spike_count, seen_parts in spans:
+        counts += spike_count
+        for part in seen_parts:
+            begin = part.first - first
+            seen = slice(max(begin, 0), min(begin + len(part.trains), n_frames))
+            own = slice(seen.start - begin, seen.stop - begin)
+            # A frame may be seen by two spans, each of which saw some of it.
+            trains[seen] += part.trains[own]
+            if part.potentials is not None:
+                potentials[seen] += part.potentials[own]
+    return Seen(first, trains, potentials), counts
 
 
 def processor_jobs(stream: FrameStream, engine: str, threads: int, first: Processor | None = None) -> list[Job[Span]]:
@@ -257,7 +220,7 @@ def processor_jobs(stream: FrameStream, engine: str, threads: int, first: Proces
         One that is there already.
     """
     # In plain Python, threads would only wait for each other.
-    worth = 1 if engine == "reference" else stream.intervals // (2 * stream.warm_up)
+    worth = 1 if engine == "reference" else (stream.end - stream.begin) // (2 * stream.warm_up)
     pieces = max(min(threads, worth), 1)
     stretches = cut(stream, pieces)
     processors = [first or Processor(stream.image, engine)]

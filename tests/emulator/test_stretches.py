@@ -17,9 +17,11 @@ from isa_spec.errors import EmulationError
 from isa_spec.image import ROLES, ProcessorImage, build_image
 from neuroproc import crossover, lane_stretches, stretches
 from neuroproc.classification import Classification, classify
+from neuroproc.frame_stream import FrameStream
 from neuroproc.host import MapReader, encode_frames
 from neuroproc.processor import Processor
-from neuroproc.stretches import FrameStream, Span, run_side_by_side
+from neuroproc.state import ProcessorState
+from neuroproc.stretches import Span, run_side_by_side
 
 DATA = Path(neuroproc.__file__).parent / "data"
 FRAMES = DATA / "digits_frames.npz"
@@ -65,9 +67,9 @@ def run_again(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     original = stretches.run_again
 
-    def watched(stream: FrameStream, span: Span, state: object) -> Span:
-        spans.append((span.begin, span.end))
-        return original(stream, span, state)  # type: ignore[arg-type]
+    def watched(stream: FrameStream, begin: int, end: int, state: ProcessorState) -> Span:
+        spans.append((begin, end))
+        return original(stream, begin, end, state)
 
     monkeypatch.setattr(stretches, "run_again", watched)
     return spans
