@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from neuroproc.pictures.spacetime import plot_spacetime
     from neuroproc.probe import PotentialProbe, SpikeProbe
     from neuroproc.processor import Processor
-    from neuroproc.shards import classify_shards
     from neuroproc.report.page import write_report
+    from neuroproc.shards import classify_shards
     from neuroproc.tennlab.image import read_tennlab
     from neuroproc.tennlab.writer import write_tennlab
 

@@ -34,7 +34,7 @@ def classify_shards(
     n_shards: int,
     folder: str | Path | None = None,
     engine: str = "auto",
-    threads: int = 1,
+    threads: int | None = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Classification:
     """What `classify` gives, in every decision and every count, from shards that run wherever the executor says.
@@ -53,7 +53,7 @@ def classify_shards(
     engine : str
         As for `classify`.
     threads : int
-        Of each shard.
+        Of each shard; None: as many as this machine has cores.
     progress : callable, optional
         Called with the frames of the shards that are done, and all frames.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,18 @@ from neuroproc.classification import Classification, classify
 from neuroproc.cli.costs import bill_lines
 from neuroproc.cli.show import headline, print_json, table
 from neuroproc.cli.streams import get_image
-from neuroproc.cli.watching import configure_progress, progress
+from neuroproc.cli.watching import Progress, configure_progress, progress
 from neuroproc.cost_table import as_dict as bill_as_dict
 from neuroproc.cost_table import bill_of, load_cost_table, work_of
 from neuroproc.early_exit import EarlyExit, classify_by_margin
 from neuroproc.formats.frames import read_examples, read_labels
 from neuroproc.host import input_shape
 from neuroproc.processor import ENGINES
+from neuroproc.shards import classify_shards
 
 EXAMPLE = "neuroproc classify digits.npi digits_frames.npz --labels digits_frames.npz --limit 100"
+SHARD_FRAMES = 1000
+"""About how many frames are run between two results that are kept."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +54,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="stretches of the stream side by side (default: all cores)"
     )
+    parser.add_argument(
+        "--shards", metavar="DIR",
+        help=f"keep the results of every {SHARD_FRAMES} frames in this folder; with what is there, a run that was "
+        "interrupted goes on",
+    )  # fmt: skip
     configure_progress(parser)
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Classify and print."""
+    if args.margin and args.shards:
+        raise EmulationError("--shards and --margin exclude each other: frames that stop early are no stream")
     prices = load_cost_table(args.cost_table) if args.cost_table else None
     image = get_image(args.image)
     frames, labels = read_examples(args.frames, input_shape(image))
@@ -67,7 +78,12 @@ def execute(args: argparse.Namespace) -> int:
     with progress("frames", args) as show:
         request = (labels, args.engine, show, args.threads)
         stopped = classify_by_margin(image, frames, args.margin, *request) if args.margin else None
-        result = stopped.classification if stopped else classify(image, frames, *request)
+        if stopped:
+            result = stopped.classification
+        elif args.shards:
+            result = _in_shards(args, image, frames, labels, show)
+        else:
+            result = classify(image, frames, *request)
     bill = bill_of(prices, work_of(image, result)) if prices else None
     if args.json:
         labelled = args.labels or (args.frames if labels is not None else None)
@@ -80,6 +96,28 @@ def execute(args: argparse.Namespace) -> int:
         lines = [headline(image), *summary(result, [exits(stopped)] if stopped else [])]
         print("\n".join([*lines, "", *bill_lines(bill)] if bill else lines))
     return 0
+
+
+def _in_shards(
+    args: argparse.Namespace,
+    image: ProcessorImage,
+    frames: np.ndarray,
+    labels: np.ndarray | None,
+    show: Progress | None,
+) -> Classification:
+    """Shards one after the other, each on all threads."""
+    with ThreadPoolExecutor(1) as executor:
+        return classify_shards(
+            image,
+            frames,
+            labels,
+            executor=executor,
+            n_shards=max(-(-len(frames) // SHARD_FRAMES), 1),
+            folder=args.shards,
+            engine=args.engine,
+            threads=args.threads,
+            progress=show,
+        )
 
 
 def positive(text: str) -> int:

@@ -308,3 +308,21 @@ def test_usage_errors_in_values(case, capsys, option, value):
 
 def test_version(capsys):
     assert call(capsys, "--version").out == f"neuroproc {neuroproc.__version__}\n"
+
+
+def test_classify_in_shards_goes_on_after_an_interruption(case, capsys, monkeypatch):
+    monkeypatch.setattr("neuroproc.cli.classify.SHARD_FRAMES", 4)
+    command = ["classify", case.image, case.frames, "--labels", case.labels, "--engine", "event", "--threads", "1"]
+    right = call(capsys, *command).out.splitlines()[:-1]
+    first = call(capsys, *command, "--shards", case.folder / "kept")
+    assert first.out.splitlines()[:-1] == right
+    files = sorted((case.folder / "kept").iterdir())
+    assert [file.name for file in files] == [f"shard-{number}-of-3.npz" for number in (1, 2, 3)]
+    files[1].unlink()
+    times = [file.stat().st_mtime_ns for file in (files[0], files[2])]
+    assert call(capsys, *command, "--shards", case.folder / "kept").out.splitlines()[:-1] == right
+    assert files[1].exists()
+    assert [file.stat().st_mtime_ns for file in (files[0], files[2])] == times
+    refused(call(capsys, *command, "--shards", "kept", "--margin", 3), "--shards and --margin exclude each other")
+    other = ["classify", case.image, case.frames, "--limit", 11, "--shards", case.folder / "kept"]
+    refused(call(capsys, *other), "shard-1-of-3.npz: of other frames", "give another folder")
