@@ -30,7 +30,7 @@ nitpick_ignore_regex = [
     # Types in docstrings are dtypes, shapes and units, in words; those of signatures have dots.
     ("py:class", r"[^.]*"),
     # There is no network where this is built, so there are no links into other sites.
-    ("py:class", r"(collections|fractions|pathlib|networkx|numpy)\..*"),
+    ("py:class", r"(collections|concurrent|fractions|pathlib|networkx|numpy)\..*"),
 ]
 nitpick_ignore = [
     # What public functions give, but nobody has to look into.
