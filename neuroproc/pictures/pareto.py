@@ -72,7 +72,7 @@ def draw_folds(figure: Any, title: str, folds: Sequence[Fold], reference: Mappin
     axes.set(xscale="log", yscale="log", xlabel="cycles per frame", xlim=across, ylim=along)
     axes.set_title(f"{title}: what each fold costs", loc="left")
     for axis, (low, high) in ((axes.xaxis, across), (axes.yaxis, along)):
-        axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        axis.set_major_formatter(lambda value, _: f"{value:,.12g}")
         # Where the axis is short, 2 and 5 are named as well as 1 and 10.
         axis.set_minor_formatter(_twos_and_fives if high < 50 * low else lambda _value, _: "")
     bare(axes)
@@ -80,7 +80,7 @@ def draw_folds(figure: Any, title: str, folds: Sequence[Fold], reference: Mappin
 
 
 def _twos_and_fives(value: float, _: int) -> str:
-    return f"{value:,.6g}" if f"{value:e}"[0] in "25" else ""
+    return f"{value:,.12g}" if f"{value:e}"[0] in "25" else ""
 
 
 def reference_lines(reference: Mapping[str, int]) -> dict[str, int]:

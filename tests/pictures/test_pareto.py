@@ -81,6 +81,19 @@ def test_nothing_runs_into_anything(tiny, entry, tmp_path):
     assert any(named)
 
 
+def test_millions_are_written_out():
+    figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    figure = figures.Figure(figsize=(8.4, 4.8), layout="constrained")
+    fold = {"unroll": "1x1", "channels": {}, "interval": 2, "neurons": 30, "synapses": 2_000_000}
+    reference = {"nonzero_parameters": 70, "unrolled_neurons": 400, "unrolled_synapses": 3_000_000}
+    draw_folds(figure, "large", [fold, {**fold, "interval": 3_000_000}], reference)
+    (axes,) = figure.axes
+    for axis in (axes.xaxis, axes.yaxis):
+        named = [text.get_text() for text in axis.get_ticklabels()]
+        assert {"100", "1,000,000"} <= set(named)
+        assert not any("e" in name for name in named)
+
+
 def test_plot_pareto_and_explore_say_and_draw_the_same(capsys, tmp_path):
     network = write_json(tmp_path / "row.json", ROW)
     explored = call(capsys, "explore", network, "--profile", "np8", "--clearing", "floor", "--all")
