@@ -89,15 +89,22 @@ def classify_shards(
 
     show()
     waiting = {submit(number): number for number in range(len(stretches)) if number not in shards}
+
+    def keep(future: Future[Shard]) -> None:
+        number = waiting[future]
+        shards[number] = future.result()
+        store.put(number, shards[number])
+
     try:
         for future in as_completed(waiting):
-            number = waiting[future]
-            shards[number] = future.result()
-            store.put(number, shards[number])
+            keep(future)
             show()
-    finally:
-        for future in waiting:
-            future.cancel()
+    except BaseException:
+        # Whatever went wrong with one, what has come of others is kept.
+        for future, number in waiting.items():
+            if not future.cancel() and future.done() and number not in shards and future.exception() is None:
+                keep(future)
+        raise
     for number in range(1, len(stretches)):
         state = shards[number - 1].after
         if not same(state, shards[number].before):

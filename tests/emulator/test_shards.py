@@ -71,7 +71,7 @@ def agree(found: Classification, right: Classification) -> None:
 def test_shards_give_what_one_stream_gives(seed: int) -> None:
     rng = np.random.default_rng(seed)
     image, frames = compiled(seed, int(rng.choice([1, 2, 9, 80])))
-    right = classify(image, frames, engine="reference", threads=1)
+    right = classify(image, frames, engine="event", threads=1)
     for engine, n_shards, threads in (("event", 2, 1), ("event", 7, 2), ("batch", 3, 1), ("auto", 1000, 1)):
         here = Here()
         found = classify_shards(image, frames, executor=here, n_shards=n_shards, engine=engine, threads=threads)
@@ -138,7 +138,7 @@ def test_an_interrupted_run_goes_on(shipped: tuple[ProcessorImage, np.ndarray, n
     with pytest.raises(KeyboardInterrupt):
         classify_shards(image, frames, labels, executor=Here(most=2), n_shards=5, folder=tmp_path)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert 1 <= len(kept) <= 2
+    assert len(kept) == 2
     here = Here()
     # Frames may be stored as other integers.
     wider = frames.astype(np.int64)
