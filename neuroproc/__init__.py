@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from neuroproc.formats.spikes import read_spikes, write_spikes
     from neuroproc.host import encode_frames
     from neuroproc.measures import count
+    from neuroproc.pictures.activity import plot_activity
     from neuroproc.pictures.potentials import plot_potentials, trace_of
     from neuroproc.pictures.raster import plot_raster, raster_of
     from neuroproc.pictures.spacetime import plot_spacetime
@@ -131,6 +132,7 @@ _HOME = {
     "make_schedule": "compiler.schedule",
     "network_dot": "compiler.views.dot",
     "neurobench": "neuroproc.benchmark",
+    "plot_activity": "neuroproc.pictures.activity",
     "plot_layers": "neuroproc.cli.plotting.layers",
     "plot_pareto": "neuroproc.cli.explore",
     "plot_potentials": "neuroproc.pictures.potentials",
@@ -218,6 +220,7 @@ __all__ = [
     "make_schedule",
     "network_dot",
     "neurobench",
+    "plot_activity",
     "plot_layers",
     "plot_pareto",
     "plot_potentials",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa_spec.errors import EmulationError
-from isa_spec.image import ProcessorImage
+from isa_spec.image import ROLES, ProcessorImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +97,33 @@ def most_spikes(image: ProcessorImage, cycles: int, frames: int | None = None) -
         own = image.layer[neurons] == number
         most[neurons[own]] = (frames * values * steps)[own]
     return most
+
+
+def told_saturated(image: ProcessorImage, number: int, layer: LayerActivity, frames: int | None) -> np.ndarray | None:
+    """Saturated neurons of a layer but for clocks, which have to be: int64[n_saturated]; None where counts do not tell.
+
+    They do where a layer's neurons are silent, but for the first few cycles of a run, in slots that carry no value:
+    where every slot carries one, where gates silence the others, and where channels take turns.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+    number : int
+        Of the layer, in the order of the image.
+    layer : LayerActivity
+        Of that layer.
+    frames : int or None
+        That were shown.
+    """
+    neurons = layer.saturated[image.role[layer.saturated] != ROLES.index("clock")]
+    record = image.layers[number] if image.layers else None
+    contract = None if record is None else record.contract
+    if record is None or contract is None or record.kind == "input":
+        return neurons
+    full = contract.tile_rows * contract.tile_cols * contract.slot >= contract.interval
+    gated = bool(np.any((image.layer == number) & (image.role == ROLES.index("gate"))))
+    told = frames is not None and (full or gated or contract.n_turns > 1)
+    return neurons if told and image.options.get("clearing") != "force" else None
 
 
 def decided_frames(image: ProcessorImage, cycles: int) -> int:

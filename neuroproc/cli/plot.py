@@ -9,6 +9,7 @@ ROOM = "neuroproc.cli.plotting"
 KINDS: Mapping[str, str] = {
     "raster": "who fires when, layer by layer",
     "potentials": "what neurons hold before they are reset, against their thresholds",
+    "activity": "how much each layer fired in a run",
     "layers": "layers of a network or an image, and what each reads",
     "pareto": "what each fold of a network costs: neurons and synapses against time",
     "spacetime": "which layer computes which place of its map when",

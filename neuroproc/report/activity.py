@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from isa_spec.image import ROLES, ProcessorImage
-from neuroproc.activity import LayerActivity, activity_by_layer
+from isa_spec.image import ProcessorImage
+from neuroproc.activity import LayerActivity, activity_by_layer, told_saturated
 from neuroproc.formats.runs import Run
 from neuroproc.report.html import Html, count_of, element, joined, section
 from neuroproc.report.layers import layer_name
@@ -16,7 +16,6 @@ from neuroproc.report.neurons import names_of
 from neuroproc.report.style import layer_class
 from neuroproc.report.svg import bar
 from neuroproc.report.tables import Column, table
-from neuroproc.report.words import INPUT
 
 
 def activity(image: ProcessorImage, run: Run | None) -> Html | None:
@@ -24,7 +23,7 @@ def activity(image: ProcessorImage, run: Run | None) -> Html | None:
     if run is None or not run.cycles:
         return None
     found = [_observed(layer, run) for layer in activity_by_layer(image, run.spike_count, run.cycles, run.frames)]
-    saturated = [_saturated(image, number, layer, run) for number, layer in enumerate(found)]
+    saturated = [told_saturated(image, number, layer, run.frames) for number, layer in enumerate(found)]
     return section(
         "Activity",
         "activity",
@@ -52,22 +51,6 @@ def _observed(layer: LayerActivity, run: Run) -> LayerActivity:
     if run.observed is None:
         return layer
     return replace(layer, silent=np.intersect1d(layer.silent, run.observed))
-
-
-def _saturated(image: ProcessorImage, number: int, layer: LayerActivity, run: Run) -> np.ndarray | None:
-    """Saturated neurons but for clocks, which have to be; None where counts do not tell.
-
-    They do where a layer's neurons are silent, but for the first few cycles of a run, in slots that carry no value:
-    where every slot carries one, where gates silence the others, and where channels take turns.
-    """
-    neurons = layer.saturated[image.role[layer.saturated] != ROLES.index("clock")]
-    contract = image.layers[number].contract if image.layers else None
-    if contract is None or image.layers[number].kind == INPUT:
-        return neurons
-    full = contract.tile_rows * contract.tile_cols * contract.slot >= contract.interval
-    gated = bool(np.any((image.layer == number) & (image.role == ROLES.index("gate"))))
-    told = run.frames is not None and (full or gated or contract.n_turns > 1)
-    return neurons if told and image.options.get("clearing") != "force" else None
 
 
 def _spikes(

@@ -61,6 +61,7 @@ def workplace(tmp_path, monkeypatch, capsys):
     events = neuroproc.encode_frames(image, neuroproc.read_frames("digits_frames.npz")[:1])
     neuroproc.write_spikes("spikes.csv", events, image.inputs)
     write_network(tmp_path / "network.json", small_network())
+    (tmp_path / "run.json").write_text(call(capsys, "classify", "digits.npi", "digits_frames.npz", "--json").out)
     (tmp_path / "session.txt").write_text("ML network.json\nASV 0 0 1  1 0 1\nRUN 8\nGSR\n")
     return tmp_path
 

@@ -3,6 +3,7 @@
 import io
 import sys
 
+import numpy as np
 import pytest
 from cli_helpers import call, refused
 from picture_helpers import needs_matplotlib, plain_image
@@ -212,3 +213,38 @@ def test_potentials_of_nobody(recorded, capsys):
     )
     refused(call(capsys, *plot, recorded.spikes, "conv9[0,0,0]"), "'conv9' is no layer with a map, allowed:")
     refused(call(capsys, *plot, recorded.spikes, "0", "-o", "a.gif"), "a.gif: a picture is one of .svg, .png, .pdf")
+
+
+def test_activity_of_a_recording_and_of_frames(recorded, capsys):
+    image = neuroproc.load_image(recorded.image)
+    result = call(capsys, "plot", "activity", recorded.image, "all.npz")
+    assert (result.status, result.err) == (0, "")
+    found = neuroproc.read_recording("all.npz")
+    lines = result.out.splitlines()
+    assert lines[1] == f"70 cycles, {len(found.cycle):,} spikes"
+    head = ["layer", "neurons", "silent", "saturated", "spikes", "of", "the", "busiest", "of", "all", "spikes"]
+    assert lines[3].split() == head
+    rows = {line.split()[0]: line.split() for line in lines[5:]}
+    for number, record in enumerate(image.layers):
+        own = np.flatnonzero(image.layer == number)
+        if len(own):
+            counts = found.spike_count(image.n_neurons)[own]
+            cells = rows[record.name]
+            assert (cells[1], cells[2]) == (str(len(own)), str(np.count_nonzero(counts == 0)))
+            assert f"{counts.sum() / len(found.cycle):.0%}" in cells
+    (recorded.folder / "run.json").write_text(call(capsys, "classify", recorded.image, recorded.frames, "--json").out)
+    of_frames = call(capsys, "plot", "activity", recorded.image, "run.json").out.splitlines()
+    assert of_frames[1].startswith("12 frames, ")
+    assert "spikes per frame" in of_frames[3]
+    assert of_frames[0] == lines[0]
+    from_csv = call(capsys, "plot", "activity", recorded.image, "all.csv").out.splitlines()
+    assert from_csv[-1] == "the recording does not say who was observed: who was not looks silent"
+
+
+@pytest.mark.error
+def test_activity_of_nothing(recorded, capsys, without_matplotlib):
+    plot = ("plot", "activity", recorded.image)
+    refused(call(capsys, *plot, "held.npz"), "held.npz: holds potentials, which do not say who fired")
+    refused(call(capsys, *plot, recorded.spikes), "neither JSON", "nor a recording")
+    refused(call(capsys, *plot, "all.npz", "-o", "a.svg"), "pip install 'neuroproc[plot]'")
+    refused(call(capsys, *plot, "nobody.json"), "nobody.json: cannot be read")
