@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,32 +18,36 @@ from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, mod
 from numba.np.arrayobj import populate_array
 
 
-class Number(IntEnum):
+class _Numbers(NamedTuple):
     """Places of the numbers that the kernel works with, in one array; behind them come addresses and lengths."""
 
-    CYCLE = 0
-    LAST_ARRIVAL = 1  # nothing is in the ring for later cycles
-    SWEEP_UNTIL = 2  # up to here all blocks have to be swept, flagged or not
-    N_FAR = 3
-    FAR_FIRST = 4
-    N_LOGGED = 5
-    WORK_LIMIT = 6
-    N_WATCHED = 7
-    N_SLOTS = 8
-    STRIDE = 9
-    REACH = 10  # longest delay within the ring
-    N_FAR_SYNAPSES = 11
-    FLOOR = 12
-    KEEP = 13  # -1, or 0 where potentials leak
-    ALWAYS = 14  # no cycle is idle
-    TRACKS_TOUCH = 15
-    TRACKS_BLOCKS = 16
-    FEW_SPIKES = 17  # up to here the blocks that scattered charge reaches are flagged
-    LOWEST = 18  # of the type of potentials
-    SLOPE_AT = 19  # how far behind a neuron's charge its slope arrives; 0 where none does
-    CLEAR_AT = 20  # and its clears
-    DELAYS = 21  # spikes are seen a cycle later
-    N_DUE = 22  # so many of the neurons in `fired` are, in the next one
+    CYCLE: int = 0
+    LAST_ARRIVAL: int = 1  # nothing is in the ring for later cycles
+    SWEEP_UNTIL: int = 2  # up to here all blocks have to be swept, flagged or not
+    N_FAR: int = 3
+    FAR_FIRST: int = 4
+    N_LOGGED: int = 5
+    WORK_LIMIT: int = 6
+    N_WATCHED: int = 7
+    N_SLOTS: int = 8
+    STRIDE: int = 9
+    REACH: int = 10  # longest delay within the ring
+    N_FAR_SYNAPSES: int = 11
+    FLOOR: int = 12
+    KEEP: int = 13  # -1, or 0 where potentials leak
+    ALWAYS: int = 14  # no cycle is idle
+    TRACKS_TOUCH: int = 15
+    TRACKS_BLOCKS: int = 16
+    FEW_SPIKES: int = 17  # up to here the blocks that scattered charge reaches are flagged
+    LOWEST: int = 18  # of the type of potentials
+    SLOPE_AT: int = 19  # how far behind a neuron's charge its slope arrives; 0 where none does
+    CLEAR_AT: int = 20  # and its clears
+    DELAYS: int = 21  # spikes are seen a cycle later
+    N_DUE: int = 22  # so many of the neurons in `fired` are, in the next one
+
+
+# No enumeration: numba takes the members of one as indices only in its newest versions.
+Number = _Numbers()
 
 
 class Arrays(NamedTuple):

@@ -56,7 +56,7 @@ class KernelTables:
     neuron: np.ndarray
     kinds: tuple[int, ...]
     room: int
-    settings: dict[Number, int]
+    settings: dict[int, int]
     arrays: dict[str, np.ndarray]
 
 
