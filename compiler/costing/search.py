@@ -70,6 +70,7 @@ def all_options(
     spec: ProcessorSpec,
     like: FoldPlan | None = None,
     progress: Callable[[int, int], None] | None = None,
+    refused: Callable[[FoldPlan], None] | None = None,
 ) -> tuple[Option, ...]:
     """Every unroll that the processor can hold, each with every way to serialise layers into slots that it leaves idle.
 
@@ -84,6 +85,8 @@ def all_options(
         slot and channels if it has any.
     progress : callable, optional
         Called with the unrolls done and all unrolls.
+    refused : callable, optional
+        Called with each plan that the processor cannot hold.
 
     Raises
     ------
@@ -113,6 +116,8 @@ def all_options(
                 _check_capacity(option, spec)
             except (ResourceError, ScheduleError) as error:
                 refusal = error
+                if refused and isinstance(error, ResourceError):
+                    refused(plan)
             else:
                 options.append(option)
     if progress:

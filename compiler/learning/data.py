@@ -33,7 +33,8 @@ class Examples:
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.dtype != np.uint8:
             raise FormatError(
-                f"{self.where}: frames of {self.frames.dtype}{list(self.frames.shape)}, allowed: bytes in [N, C, H, W]"
+                f"{self.where}: frames of {self.frames.dtype}{list(self.frames.shape)}, allowed: uint8 in "
+                "[N, C, H, W]; convert them, as frames.astype(np.uint8)"
             )
         if not len(self.frames) or self.labels.shape != (len(self.frames),):
             raise FormatError(

@@ -41,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--unroll",
         type=unroll,
         metavar="UHxUW|auto",
-        help="rows x columns of the tile; auto: the best within the bounds (default: the whole frame, not folded)",
+        help="rows x columns of the tile; auto: within the bounds, the one of the fewest cycles per frame, or, where "
+        "these are bounded, of the fewest synapses, then neurons (default: the whole frame, not folded)",
     )
     parser.add_argument(
         "--tile",

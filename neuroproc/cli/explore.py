@@ -34,6 +34,8 @@ class Folds:
     shown : tuple of Option
     n_options : int
         How many there are.
+    n_refused : int
+        How many the processor cannot hold.
     whole : bool
         Whether all of them are shown, or the front only.
     reference : dict of str to int
@@ -43,6 +45,7 @@ class Folds:
     name: str
     shown: tuple[Option, ...]
     n_options: int
+    n_refused: int
     whole: bool
     reference: dict[str, int]
 
@@ -73,7 +76,15 @@ def execute(args: argparse.Namespace) -> int:
         draw(args.plot, folds, folds.name)
     if args.json:
         found = [as_dict(option) for option in folds.shown]
-        print_json({"network": folds.name, "profile": args.profile, **folds.reference, "folds": found})
+        print_json(
+            {
+                "network": folds.name,
+                "profile": args.profile,
+                **folds.reference,
+                "folds": found,
+                "refused": folds.n_refused,
+            }
+        )
         return 0
     print(summary(folds, args.profile))
     return 0
@@ -94,10 +105,12 @@ def folds_of(
     show: Callable[[int, int], None] | None = None,
 ) -> Folds:
     """All folds of a network, or those on the front; see `all_options` for ``like`` and ``show``, its progress."""
-    options = all_options(network, spec, like, show)
+    refused: list[FoldPlan] = []
+    options = all_options(network, spec, like, show, refused.append)
     cost = options[0].cost  # what it was before it was folded is the same for all
     shown = options if whole else pareto_front(options)
-    return Folds(network.name, shown, len(options), whole, {name: cost.total(name) for name in REFERENCE})
+    reference = {name: cost.total(name) for name in REFERENCE}
+    return Folds(network.name, shown, len(options), len(refused), whole, reference)
 
 
 def draw(path: str | Path, folds: Folds, title: str) -> None:
@@ -140,7 +153,8 @@ def summary(folds: Folds, profile: str) -> str:
     head = ["unroll, other tiles, channels", "neurons", "synapses", "cycles per frame", "delay storage", "latency"]
     which = "all" if folds.whole else f"{len(folds.shown)} of"
     where = "" if folds.whole else " are on the Pareto front"
-    return f"{table(head, rows)}\n{which} {folds.n_options} folds{where}, profile {profile}"
+    beyond = f"; {folds.n_refused} more do not fit it" if folds.n_refused else ""
+    return f"{table(head, rows)}\n{which} {folds.n_options} folds{where}, profile {profile}{beyond}"
 
 
 def as_dict(option: Option) -> dict[str, Any]:

@@ -160,3 +160,11 @@ def test_an_unroll_at_which_a_layer_cannot_be_held_is_no_option():
 
 def test_a_plan_is_part_of_its_option(options):
     assert all(isinstance(option.plan, FoldPlan) for option in options)
+
+
+def test_plans_that_do_not_fit_are_told():
+    network, refused = small(), []
+    fitting = all_options(network, replace(RESEARCH, name="chip", max_neurons=100), refused=refused.append)
+    every = all_options(network, RESEARCH)
+    assert fitting == tuple(option for option in every if option.measure("neurons") <= 100)
+    assert len(refused) == len(every) - len(fitting) > 0

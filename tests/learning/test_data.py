@@ -33,7 +33,7 @@ def test_something_is_left_on_either_side(share, n_held):
 
 
 def test_what_are_no_examples_is_refused():
-    with pytest.raises(FormatError, match="bytes in"):
+    with pytest.raises(FormatError, match=r"allowed: uint8 in \[N, C, H, W\]; convert them, as frames.astype"):
         Examples(np.zeros((2, 1, 3, 3)), np.zeros(2, np.int64))
     with pytest.raises(FormatError, match="a label for each"):
         Examples(np.zeros((2, 1, 3, 3), np.uint8), np.zeros(3, np.int64))
