@@ -16,19 +16,27 @@ REFERENCE, GRID, ALARM = "#6b7280", "#e5e7eb", "#b42318"
 SYNAPSES, NEURONS = "#1f6f8b", "#d1495b"
 
 
-def layer_colours(kinds: Sequence[str]) -> list[str]:
-    """A colour for each layer, ``#rrggbb``.
+def layer_places(kinds: Sequence[str]) -> list[int | None]:
+    """Place of each layer's colour in `PALETTE`; None for clocks, which have `CONTROL`.
+
+    Layers are counted whether or not they have neurons, so that a network and its images have the same colours.
 
     Parameters
     ----------
     kinds : sequence of str
-        Kinds of an image's layers, in their order; those of a network are the same, but for ``control``.
+        Kinds of all layers of an image, in their order; those of a network are the same, but for ``control``.
     """
-    found, number = [], 0
+    found: list[int | None] = []
+    number = 0
     for kind in kinds:
-        found.append(CONTROL if kind == "control" else PALETTE[number % len(PALETTE)])
+        found.append(None if kind == "control" else number % len(PALETTE))
         number += kind != "control"
     return found
+
+
+def layer_colours(kinds: Sequence[str]) -> list[str]:
+    """A colour for each layer, ``#rrggbb``, by `layer_places`."""
+    return [CONTROL if place is None else PALETTE[place] for place in layer_places(kinds)]
 
 
 def lighter(colour: str, share: float) -> str:

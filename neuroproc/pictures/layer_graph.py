@@ -10,6 +10,7 @@ import numpy as np
 from isa_spec.errors import FormatError
 from isa_spec.image import ProcessorImage
 from neuroproc.measures import count
+from neuroproc.pictures.colours import layer_colours
 
 CONTROL = "control"
 """Kind of the layer of clocks, which drives others but tells them nothing."""
@@ -22,6 +23,8 @@ class LayerBox:
     Parameters
     ----------
     name, kind : str
+    colour : str
+        ``#rrggbb``.
     words : str
         What it does, in words.
     shape : (C, H, W) or None
@@ -38,6 +41,7 @@ class LayerBox:
 
     name: str
     kind: str
+    colour: str
     words: str
     shape: tuple[int, int, int] | None
     sources: tuple[str, ...]
@@ -70,6 +74,7 @@ def layers_of_image(image: ProcessorImage) -> tuple[LayerBox, ...]:
         source for source, record in enumerate(image.layers) if record.kind != CONTROL and measured[source]["neurons"]
     ]
     boxes = []
+    colours = layer_colours([record.kind for record in image.layers])
     for number, (record, has) in enumerate(zip(image.layers, measured, strict=True)):
         if not has["neurons"]:
             continue
@@ -79,6 +84,7 @@ def layers_of_image(image: ProcessorImage) -> tuple[LayerBox, ...]:
             LayerBox(
                 record.name,
                 record.kind,
+                colours[number],
                 "clocks" if control else record.kind,
                 None if contract is None else (contract.channels, contract.height, contract.width),
                 tuple(image.layers[other].name for other in before),

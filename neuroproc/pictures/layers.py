@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuroproc.pictures.canvas import picture, polygons
-from neuroproc.pictures.colours import REFERENCE, layer_colours, lighter
+from neuroproc.pictures.colours import REFERENCE, lighter
 from neuroproc.pictures.layer_graph import Edge, LayerBox, Layout, layout_of
 
 WIDTH, HEIGHT, BESIDE, BELOW, LANE = 4.3, 0.62, 0.35, 0.36, 0.16
@@ -60,22 +60,21 @@ def draw_boxes(figure: Any, title: str, layers: Sequence[LayerBox], layout: Layo
     axes.text(EDGE, 0.3, title, fontsize=12, fontweight="bold", color=INK, va="center")
     for edge in layout.edges:
         _edge(axes, edge, layout)
-    colours = layer_colours([layer.kind for layer in layers])
-    for layer, row, column, colour in zip(layers, layout.row, layout.column, colours, strict=True):
-        _box(axes, layer, *_corner(row, column), colour)
+    for layer, row, column in zip(layers, layout.row, layout.column, strict=True):
+        _box(axes, layer, *_corner(row, column))
 
 
 def _corner(row: int, column: int) -> tuple[float, float]:
     return EDGE + column * (WIDTH + BESIDE), HEAD + row * (HEIGHT + BELOW)
 
 
-def _box(axes: Any, layer: LayerBox, x: float, y: float, colour: str) -> None:
-    ground, dashes = ("white", "--") if layer.faint else (lighter(colour, 0.88), "-")
+def _box(axes: Any, layer: LayerBox, x: float, y: float) -> None:
+    ground, dashes = ("white", "--") if layer.faint else (lighter(layer.colour, 0.88), "-")
     polygons(
-        axes, _frame(x, y, WIDTH), facecolors=ground, edgecolors=lighter(colour, 0.4), linewidths=0.8,
+        axes, _frame(x, y, WIDTH), facecolors=ground, edgecolors=lighter(layer.colour, 0.4), linewidths=0.8,
         linestyles=dashes, zorder=2,
     )  # fmt: skip
-    polygons(axes, _frame(x, y, 0.07), facecolors=colour, linewidths=0, zorder=3)
+    polygons(axes, _frame(x, y, 0.07), facecolors=layer.colour, linewidths=0, zorder=3)
     name = layer.name if len(layer.name) <= LONGEST else f"{layer.name[: LONGEST - 3]}..."
     words = wrap(layer.words, 40, max_lines=2, placeholder=" ...")
     axes.text(x + 0.17, y + 0.17, name, fontsize=9.5, fontweight="bold", color=INK, va="center")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 
 from isa_spec.image import ProcessorImage
-from neuroproc.pictures.colours import CONTROL, PALETTE, lighter
+from neuroproc.pictures.colours import CONTROL, PALETTE, layer_places, lighter
 from neuroproc.report.html import Html
-from neuroproc.report.words import CONTROL as CONTROL_KIND
 
 _IN_THE_DARK = 0.3
 """White that is mixed into a colour on a dark page."""
@@ -52,7 +51,5 @@ def _listed(colours: dict[str, str]) -> str:
 
 def layer_class(image: ProcessorImage, number: int) -> str:
     """Class of what has a layer's colour: those of other pictures, layer by layer."""
-    if image.layers[number].kind == CONTROL_KIND:
-        return "lc"
-    before = sum(record.kind != CONTROL_KIND for record in image.layers[:number])
-    return f"l{before % len(PALETTE)}"
+    place = layer_places([record.kind for record in image.layers])[number]
+    return "lc" if place is None else f"l{place}"

@@ -21,7 +21,7 @@ DIGITS = "neuroproc/data/digits.json"
 def boxes_of(*reads):
     """Boxes by name, each ``name: what it reads``."""
     pairs = [text.partition(":")[::2] for text in reads]
-    return [LayerBox(name, "conv2d", "", None, tuple(sources.split()), {}, ()) for name, sources in pairs]
+    return [LayerBox(name, "conv2d", "#0072b2", "", None, tuple(sources.split()), {}, ()) for name, sources in pairs]
 
 
 GRAPHS = {

@@ -14,6 +14,7 @@ from neuroproc.cli.kinds import IMAGE, kind_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, get_image
 from neuroproc.pictures.canvas import check_target
+from neuroproc.pictures.colours import layer_colours
 from neuroproc.pictures.layer_graph import LayerBox, layers_of_image
 from neuroproc.pictures.layers import plot_boxes
 
@@ -71,18 +72,19 @@ def plot_layers(path: str | Path, source: LayeredNetwork | ProcessorImage, title
 
 def layers_of_network(network: LayeredNetwork) -> tuple[LayerBox, ...]:
     """The input and every layer."""
-    frame = LayerBox(INPUT, INPUT, str(network.encoding["kind"]), network.input_shape, (), _sizes(0, 0), ())
-    return (frame, *(_box(network, layer) for layer in network.layers))
+    first, *colours = layer_colours([INPUT, *(layer.kind for layer in network.layers)])
+    frame = LayerBox(INPUT, INPUT, first, str(network.encoding["kind"]), network.input_shape, (), _sizes(0, 0), ())
+    return (frame, *(_box(network, layer, colour) for layer, colour in zip(network.layers, colours, strict=True)))
 
 
-def _box(network: LayeredNetwork, layer: Layer) -> LayerBox:
+def _box(network: LayeredNetwork, layer: Layer, colour: str) -> LayerBox:
     arranges = isinstance(layer, Flatten | Concat)
     words = [*kind_words(layer), *["linear"] * (not layer.spikes and not arranges)]
     numbers = _sizes(0, 0) if arranges else _sizes(layer.n_parameters, layer.n_nonzero)
     lines = [f"{layer.n_parameters:,} parameters, {layer.n_nonzero:,} not zero"] if numbers["parameters"] else []
     return LayerBox(
-        layer.name, layer.kind, ", ".join(words), network.shapes[layer.name], layer.sources, numbers, tuple(lines),
-        faint=not layer.spikes,
+        layer.name, layer.kind, colour, ", ".join(words), network.shapes[layer.name], layer.sources, numbers,
+        tuple(lines), faint=not layer.spikes,
     )  # fmt: skip
 
 
