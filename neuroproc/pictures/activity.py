@@ -141,7 +141,7 @@ def draw_activity(figure: Any, title: str, layers: Sequence[LayerSpikes], frames
     strips[-1].set_xlim(0, 100)
     strips[-1].xaxis.set_major_formatter("{x:.0f}%")
     strips[-1].set_xlabel("neurons of the layer, from the busiest on")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     figure.align_ylabels()
     per = "spikes of each neuron" + (" per frame" if frames is not None else "")
     grey = "; grey: silent" if any(layer.silent for layer in layers) else ""

@@ -78,6 +78,13 @@ def bare(axes: Any, sides: Sequence[str] = ("top", "right"), grid: str | None = 
         axes.grid(which=grid, color=GRID, lw=0.6)
 
 
+def raised(axes: Any, points: float) -> Any:
+    """Where data stand on axes, so many points higher."""
+    from matplotlib.transforms import ScaledTranslation
+
+    return axes.transData + ScaledTranslation(0, points / 72, axes.get_figure().dpi_scale_trans)
+
+
 def polygons(axes: Any, corners: np.ndarray, **style: Any) -> None:
     """Draw many polygons at once: float64[n, n_corners, 2], x and y of each corner."""
     from matplotlib.collections import PolyCollection

@@ -12,7 +12,7 @@ import numpy as np
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.explanation import explain_cycles
-from neuroproc.pictures.canvas import bare, picture
+from neuroproc.pictures.canvas import bare, picture, raised
 from neuroproc.pictures.colours import ALARM, PALETTE, REFERENCE, layer_colours, lighter
 from neuroproc.places import Places
 
@@ -72,10 +72,23 @@ class Trace:
         return self.reached | self.fired | (self.total != before) | (self.after != self.total)
 
     def words(self) -> str:
-        """Who it is, and how often it fires."""
-        value = f", computes {self.asked} in the shaded cycles" if len(self.value) else ""
+        """Who it is, and how often it fires: where it computes the value that was asked for, and in all."""
         n_spikes = int(np.count_nonzero(self.fired))
-        return f"{self.name}{value}: {n_spikes:,} spike{'s' * (n_spikes != 1)}"
+        if not len(self.value):
+            return f"{self.name}: {n_spikes:,} spike{'s' * (n_spikes != 1)}"
+        there = int(np.count_nonzero(self.fired[self.value]))
+        shaded = f"computes {self.asked} in the shaded cycle{'s' * (len(self.value) != 1)}"
+        return f"{self.name}, {shaded}: {there:,} spike{'s' * (there != 1)} there, {n_spikes:,} in all"
+
+    @property
+    def axis(self) -> tuple[float, float]:
+        """Lowest and highest of what is drawn: sums far below all that a cycle leaves would squeeze the rest."""
+        held, high = int(self.after.min()), max(int(self.total.max()), self.threshold)
+        low, span = min(int(self.total.min()), held, self.threshold), max(high - min(held, self.threshold), 1)
+        if low < held - span:
+            low = held - span // 4
+        room = 0.12 * max(high - low, 1)
+        return low - room, high + room
 
 
 def trace_of(image: ProcessorImage, events: SpikeEvents, neuron: int | str, n_cycles: int) -> Trace:
@@ -147,7 +160,8 @@ def draw_potentials(figure: Any, title: str, traces: Sequence[Trace]) -> None:
     strips[-1].set_xlim(-0.5, traces[0].n_cycles - 0.5)
     strips[-1].xaxis.get_major_locator().set_params(integer=True)
     strips[-1].xaxis.set_major_formatter("{x:,.0f}")
-    figure.suptitle(f"{title}: potentials before reset, as they are compared with the threshold", fontsize=11)
+    words = f"{title}: potentials before reset, as they are compared with the threshold"
+    figure.suptitle(words, x=0.01, ha="left", fontsize=11)
     figure.supylabel("potential units", fontsize=9)
 
 
@@ -161,17 +175,20 @@ def _draw_trace(axes: Any, trace: Trace) -> None:
         axes.plot(cycle, trace.total, ".", color=trace.colour, ms=4, zorder=3)
     axes.axhline(trace.threshold, color=ALARM, lw=1.0, ls=(0, (5, 3)), zorder=1)
     _name_line(axes, trace.threshold, f"threshold {trace.threshold:,}", ALARM)
-    low, high = int(min(trace.total.min(), trace.after.min())), int(trace.total.max())
-    span = max(high, trace.threshold) - min(low, trace.threshold)
-    if trace.floor is not None and trace.floor >= low - max(span, 1):
+    low, high = trace.axis
+    if trace.floor is not None and low <= trace.floor <= high:
         axes.axhline(trace.floor, color=REFERENCE, lw=0.9, ls=(0, (1, 2)), zorder=1)
-        if abs(trace.floor - trace.threshold) > 0.12 * max(span, 1):
+        if abs(trace.floor - trace.threshold) > 0.1 * (high - low):
             _name_line(axes, trace.floor, f"floor {trace.floor:,}", REFERENCE)
     size = 6 if np.count_nonzero(trace.fired) <= CROWDED else 3
-    axes.plot(cycle[trace.fired], trace.total[trace.fired], "^", color=trace.colour, ms=size, zorder=4)
+    axes.plot(
+        cycle[trace.fired], trace.total[trace.fired], "^", color=trace.colour, ms=size, zorder=4,
+        transform=raised(axes, size),
+    )  # fmt: skip
+    _cut(axes, trace, low)
     for at in trace.value.tolist():
         axes.axvspan(at - 0.5, at + 0.5, color=lighter(REFERENCE, 0.6), lw=1.2, zorder=0)
-    axes.margins(y=0.12)
+    axes.set_ylim(low, high)
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.tick_params(labelsize=8)
@@ -179,7 +196,24 @@ def _draw_trace(axes: Any, trace: Trace) -> None:
     bare(axes, grid=None)
 
 
-def _name_line(axes: Any, value: int, words: str, colour: str) -> None:
+def _cut(axes: Any, trace: Trace, low: float) -> None:
+    """Marks at the lower edge where sums are below it, and how many and how low they are."""
+    below = np.flatnonzero(trace.total < low)
+    if len(below):
+        axes.plot(
+            below,
+            np.full(len(below), low),
+            "v",
+            color=REFERENCE,
+            ms=4 if len(below) <= CROWDED else 1.5,
+            zorder=4,
+            clip_on=False,
+        )
+        words = f"{len(below):,} below,\ndown to {trace.total.min():,}"
+        _name_line(axes, low, words, REFERENCE)
+
+
+def _name_line(axes: Any, value: float, words: str, colour: str) -> None:
     """Words beside a line across, at its right end."""
     axes.annotate(
         words, (1, value), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=8,

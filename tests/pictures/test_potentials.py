@@ -1,5 +1,7 @@
 """Potentials before reset: every number is that of an explanation; strips show threshold, floor, spikes, values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from picture_helpers import digits_image, needs_matplotlib, plain_image, words_on
@@ -27,7 +29,7 @@ def test_every_sum_is_that_of_an_explanation(digits):
         assert (trace.reached[cycle], trace.threshold) == (bool(one.arrivals), one.threshold)
     assert trace.fired.tolist() == (trace.total >= trace.threshold).tolist()
     assert (trace.name, trace.layer, trace.floor, trace.value.tolist()) == ("conv1.2.0.0", "conv1", 0, [84])
-    assert trace.words() == "conv1.2.0.0, computes conv1[2,3,4] in the shaded cycles: 4 spikes"
+    assert trace.words() == "conv1.2.0.0, computes conv1[2,3,4] in the shaded cycle: 0 spikes there, 4 in all"
 
 
 def test_potentials_at_the_end_are_those_of_a_probe(digits):
@@ -48,6 +50,20 @@ def test_where_nothing_happens():
     assert trace.words() == "unit.1: 1 spike"
 
 
+def test_sums_far_below_do_not_squeeze_the_rest():
+    """What a charge sends far down and the floor catches is told, not drawn; what a cycle leaves is always drawn."""
+    trace = trace_of(plain_image(), SpikeEvents.of([2], [0], [1]), 1, 6)
+    whole = replace(trace, threshold=10, total=np.array([0, 3, -9, 4, 12, 0]), after=np.array([0, 3, 0, 4, 0, 0]))
+    assert whole.axis[0] < -9 < 12 < whole.axis[1]
+    cut = replace(whole, total=np.array([0, 3, -400, 4, 12, 0]))
+    assert -6 < cut.axis[0] < -3
+    assert cut.axis[1] > 12
+    kept = replace(cut, after=np.array([0, 3, -400, 4, 0, 0]))
+    assert kept.axis[0] < -400
+    shaded = replace(whole, asked="a[0,0,0]", value=np.array([3, 5]), fired=np.array([1, 0, 0, 1, 1, 0], bool))
+    assert shaded.words() == "unit.1, computes a[0,0,0] in the shaded cycles: 1 spike there, 3 in all"
+
+
 @needs_matplotlib
 def test_strips(digits, tmp_path):
     image, events = digits
@@ -66,7 +82,17 @@ def test_strips(digits, tmp_path):
             assert {trace.threshold, 0} <= across
             assert len(axes.patches) == len(trace.value)
             low, high = axes.get_ylim()
-            assert low < trace.total.min() <= max(trace.total.max(), trace.threshold) < high
+            assert (low, high) == trace.axis
+            assert low < trace.after.min() <= max(trace.total.max(), trace.threshold) < high
+            below = np.flatnonzero(trace.total < low).tolist()
+            assert [line.get_xdata().tolist() for line in axes.lines if line.get_marker() == "v"] == [below][
+                : len(below)
+            ]
+            told = f"{len(below):,} below,\ndown to {trace.total.min():,}"
+            assert (told in words_on(axes)) == bool(below)
+            # Spikes are marked above the sum, and so above the line of the threshold.
+            line, mark = (one.transform((0, trace.threshold))[1] for one in (axes.transData, marks[0].get_transform()))
+            assert mark > line
         assert figure.axes[-1].get_xlim() == (-0.5, 99.5)
         assert "floor 0" in words_on(figure.axes[0])
     plot_potentials(tmp_path / "b.png", "run", traces)
