@@ -9,6 +9,7 @@ from pathlib import Path
 
 from isa_spec.errors import NeuroprocError
 from isa_spec.image import ProcessorImage
+from neuroproc.cli.overwriting import refuse_overwriting
 from neuroproc.cli.streams import STANDARD, get_image
 from neuroproc.cost_table import load_cost_table
 from neuroproc.formats.runs import Run, read_run
@@ -33,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Write the page."""
+    refuse_overwriting(args.output, args.image, args.run, args.cost_table)
     if args.image == args.run == STANDARD:
         raise NeuroprocError("IMAGE and RUN cannot both be standard input; give one of them by name")
     if args.cost_table and not args.run:

@@ -30,9 +30,10 @@ from isa_spec.coding import RATE_SOURCES
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
 from neuroproc.cli.classify import positive
+from neuroproc.cli.overwriting import refuse_overwriting
 from neuroproc.cli.show import print_json
 from neuroproc.cli.watching import configure_progress, lines
-from neuroproc.formats.folders import Layout, find_layout, read_part
+from neuroproc.formats.folders import Layout, files_of, find_layout, read_part
 
 EXAMPLE = "neuroproc train whetstone --data digits --network 8C3p1-P2-50 --epochs 3 -o trained.json"
 METHODS: Mapping[str, str] = {
@@ -162,13 +163,10 @@ def _configure_single_spike(method: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Train, write, and say how good it is."""
-    arrays = check_path(args.output).with_suffix(".npz")
-    if args.checkpoint is not None and args.checkpoint.resolve() == arrays.resolve():
-        raise FormatError(
-            f"{args.checkpoint}: the checkpoint would be overwritten by the arrays of {args.output}, which go to "
-            f"{arrays.name}; allowed: another name for one of them"
-        )
+    check_path(args.output)
     layout = find_layout(args.data)
+    read = (*files_of(args.data, layout), args.checkpoint, getattr(args, "start", None))
+    refuse_overwriting(args.output, *read, with_arrays=True)
     examples, test = (_read(args.data, layout, part) for part in ("train", "test"))
     assert examples is not None  # or there would be no layout
     if test is not None and test.frames.shape[1:] != examples.frames.shape[1:]:

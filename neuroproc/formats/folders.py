@@ -66,6 +66,12 @@ def find_layout(folder: Path) -> Layout:
     return found[0]
 
 
+def files_of(folder: Path, layout: Layout) -> tuple[Path, ...]:
+    """Those of a layout's files that a folder has, of all parts."""
+    names = dict.fromkeys(name for part in PARTS for pair in layout.files[part] for name in pair if name)
+    return tuple(path for name in names if (path := _find(folder, name)))
+
+
 def read_part(folder: Path, layout: Layout, part: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Frames and labels of a part of a data set, None if the folder has no file of it.
 

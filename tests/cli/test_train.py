@@ -100,10 +100,31 @@ def test_nothing_is_trained_for_a_file_that_cannot_be_written(data, tmp_path, ca
 
 
 @pytest.mark.error
-def test_a_checkpoint_is_not_overwritten_by_the_network(data, tmp_path, capsys):
-    result = train(capsys, "rate", data, tmp_path / "net.json", "--checkpoint", tmp_path / "net.npz")
-    refused(result, "net.npz", "checkpoint", "another name")
+@pytest.mark.parametrize("option", ["--checkpoint", "--start"])
+def test_a_checkpoint_is_not_overwritten_by_the_network(option, data, tmp_path, capsys):
+    output, checkpoint = tmp_path / "net.json", tmp_path / "net.npz"
+    result = train(capsys, "whetstone", data, output, option, checkpoint)
+    words = f"{checkpoint}: this input would be overwritten by the arrays of {output}, which go to net.npz; write to "
+    refused(result, words, "another name")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.error
+@pytest.mark.parametrize(("name", "link"), [("train", False), ("test", False), ("net", True)])
+def test_the_data_are_not_overwritten_by_the_network(name, link, tmp_path, capsys):
+    """Neither under their own name nor by another path."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for part in ("train", "test"):
+        np.savez(folder / f"{part}.npz", frames=digits().frames[:20], labels=digits().labels[:20])
+    output = tmp_path / "folder" / ".." / "folder" / f"{name}.json"
+    if link:
+        (folder / "net.npz").symlink_to("train.npz")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    read = folder / ("train.npz" if link else f"{name}.npz")
+    words = f"{read}: this input would be overwritten by the arrays of {output}, which go to {name}.npz; write to"
+    refused(train(capsys, "whetstone", folder, output), words)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 @pytest.mark.error

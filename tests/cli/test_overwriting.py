@@ -1,0 +1,84 @@
+"""No command replaces a file that it reads, whatever the path; all that it reads is still there."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from cli_helpers import call, refused
+from picture_helpers import needs_matplotlib
+
+pytestmark = pytest.mark.error
+
+
+@pytest.fixture
+def files(case, capsys, monkeypatch):
+    """The case's folder as the current one, with a run, a recording, a price list, a profile and a picture's name."""
+    monkeypatch.chdir(case.folder)
+    (case.folder / "run.json").write_text(call(capsys, "classify", "tiny.npi", "frames.npy", "--json").out)
+    (case.folder / "other.toml").write_text('name = "other"\n')
+    np.savez("tiny.npz", weight=[1])
+    for name, source in (("image.svg", "tiny.npi"), ("run.svg", "run.json"), ("spikes.svg", "spikes.csv")):
+        (case.folder / name).write_bytes((case.folder / source).read_bytes())
+    os.symlink("tiny.npi", "link.npi")
+    return case.folder
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def check(capsys, folder, given, written, *arguments):
+    before = contents(folder)
+    words = f"{given}: this input would be overwritten by what goes to {written}; write to another name"
+    refused(call(capsys, *arguments), f"error: {words} (nothing was done)")
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "written", "arguments"),
+    [
+        ("tiny.json", "tiny.json", ("compile", "tiny.json", "-o", "tiny.json")),
+        ("tiny.npz", "tiny.npz", ("compile", "tiny.json", "-o", "tiny.npz")),
+        ("tiny.json", "./tiny.json", ("compile", "tiny.json", "-o", "a.npi", "--report", "./tiny.json")),
+        ("other.toml", "other.toml", ("compile", "tiny.json", "--profile", "other.toml", "-o", "other.toml")),
+        ("tiny.json", "tiny.json", ("convert", "tiny.json", "tiny.json")),
+        ("link.npi", "tiny.npi", ("convert", "link.npi", "tiny.npi")),
+        ("tiny.npi", "link.npi", ("convert", "spikes.csv", "link.npi", "--image", "tiny.npi")),
+        ("tiny.npi", "tiny.npi", ("report", "tiny.npi", "-o", "tiny.npi")),
+        ("run.json", "run.json", ("report", "tiny.npi", "run.json", "-o", "run.json")),
+        ("spikes.csv", "spikes.csv", ("run", "tiny.npi", "spikes.csv", "-o", "spikes.csv")),
+        ("spikes.csv", "spikes.csv", ("run", "tiny.npi", "spikes.csv", "--record", "spikes.csv")),
+        ("tiny.npi", "tiny.npi", ("run", "tiny.npi", "spikes.csv", "--record-potentials", "tiny.npi")),
+        ("tiny.json", "tiny.json", ("explore", "tiny.json", "--plot", "tiny.json")),
+        ("tiny.json", "tiny.json", ("plot", "pareto", "tiny.json", "-o", "tiny.json")),
+        ("tiny.json", "tiny.json", ("plot", "layers", "tiny.json", "-o", "tiny.json")),
+        ("image.svg", "image.svg", ("plot", "layers", "image.svg", "-o", "image.svg")),
+        ("image.svg", "image.svg", ("plot", "spacetime", "image.svg", "-o", "image.svg")),
+        ("run.svg", "run.svg", ("plot", "activity", "tiny.npi", "run.svg", "-o", "run.svg")),
+        ("spikes.svg", "spikes.svg", ("plot", "raster", "tiny.npi", "spikes.svg", "-o", "spikes.svg")),
+        ("spikes.svg", "spikes.svg", ("plot", "potentials", "tiny.npi", "spikes.svg", "0", "-o", "spikes.svg")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_an_input_is_not_overwritten(files, capsys, given, written, arguments):
+    check(capsys, files, given, written, *arguments)
+
+
+def test_what_is_no_file_may_be_both(files, capsys):
+    """What a device reads is not lost by writing to it; the refusal is of its content."""
+    refused(call(capsys, "convert", "/dev/null", "/dev/null"), "/dev/null: in no known format")
+
+
+def test_a_profile_by_name_is_no_file(files, capsys):
+    assert call(capsys, "compile", "tiny.json", "-o", "np8", "--profile", "np8").status == 0
+    assert call(capsys, "compile", "tiny.json", "-o", "np8", "--profile", "np8").status == 0
+
+
+@needs_matplotlib
+def test_other_files_of_the_folder_are_written(files, capsys):
+    for _ in range(2):
+        assert call(capsys, "report", "tiny.npi", "run.json", "-o", "page.html").status == 0
+        assert call(capsys, "plot", "layers", "tiny.npi", "-o", "layers.svg").status == 0
+        assert call(capsys, "run", "tiny.npi", "spikes.csv", "-o", "o.csv", "--record", "r.csv").status == 0
+    assert json.loads((files / "run.json").read_text())
