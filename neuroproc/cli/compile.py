@@ -14,7 +14,7 @@ from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan, Tile
 from compiler.schedule import fill_channels, make_schedule
 from compiler.stages import Schedule
-from isa_spec.errors import ScheduleError
+from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.files import write_atomically
 from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
@@ -104,7 +104,7 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
         if AUTO_CHANNELS in args.channels:
             plan = fill_channels(network, spec, plan)
         if bounds.given():
-            best_option([Option(plan, cost_of(make_schedule(network, spec, plan)))], bounds)
+            _check_bounds(Option(plan, cost_of(make_schedule(network, spec, plan))), bounds, folded=bool(args.unroll))
         return plan, ""
     if args.tile:
         raise ScheduleError("--tile and --unroll auto exclude each other; give the unroll that the tiles are meant for")
@@ -114,6 +114,22 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
     binding = ", ".join(f"--max-{'cycles' if name == 'interval' else name}" for name in choice.binding)
     held = f"; held back by {binding}" if binding else ""
     return choice.option.plan, f"chosen for the fewest {WORDS[choice.minimised]}{held}"
+
+
+def _check_bounds(option: Option, bounds: Bounds, folded: bool) -> None:
+    """The fold that was asked for, if one was, must be within the bounds."""
+    over = {name: bound for name, bound in bounds.given().items() if option.measure(name) > bound}
+    if not over:
+        return
+    needs = ", ".join(f"{option.measure(name):,} {WORDS[name]} (allowed {bound:,})" for name, bound in over.items())
+    what = f"unroll {option.plan.words}" if folded else "without --unroll nothing is folded, and the whole frame"
+    worst = max(over, key=lambda name: option.measure(name) / over[name])
+    raise ResourceError(
+        f"{what} needs {needs}; allow as much, or let --unroll auto look for a fold within the bounds",
+        limit=worst,
+        used=option.measure(worst),
+        allowed=over[worst],
+    )
 
 
 def unroll(text: str) -> Tile | str:

@@ -61,7 +61,19 @@ def test_bounds_of_the_user(case, capsys):
     message = refused(compiled(case, capsys, "--max-neurons", 20, "--max-cycles", 10, "--unroll", "auto"), status=4)
     assert "allowed 20" in message
     assert "cycles per frame" in message
-    refused(compiled(case, capsys, "--max-synapses", 100), "synapses (allowed 100)", status=4)
+
+
+def test_the_fold_that_was_asked_for_is_held_against_the_bounds(case, capsys):
+    """Alone: nothing is said of folds that nobody looked at, but how they are looked at."""
+    look = "; allow as much, or let --unroll auto look for a fold within the bounds"
+    message = refused(compiled(case, capsys, "--max-synapses", 100), "synapses (allowed 100)" + look, status=4)
+    assert ": without --unroll nothing is folded, and the whole frame needs " in message
+    sizes = ["--max-neurons", 2, "--max-synapses", 10**6, "--max-cycles", 10]
+    message = refused(compiled(case, capsys, "--unroll", "1x1", *sizes), ": unroll 1x1 needs ", look, status=4)
+    assert "neurons (allowed 2), " in message
+    assert "cycles per frame (allowed 10);" in message
+    assert "synapses" not in message
+    assert compiled(case, capsys, "--unroll", "1x1", "--max-synapses", 10**6).status == 0
 
 
 def test_auto_keeps_within_the_bounds(case, capsys):
