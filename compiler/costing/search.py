@@ -39,7 +39,7 @@ class Option:
     cost: Cost
 
     def measure(self, name: str) -> int:
-        """One of `MEASURES`."""
+        """One of `MEASURES`, or ``latency``."""
         return int(getattr(self.cost, name))
 
 
@@ -211,6 +211,9 @@ def pareto_front(options: Iterable[Option]) -> tuple[Option, ...]:
 def best_option(options: Iterable[Option], bounds: Bounds) -> Choice:
     """Option within bounds that is least in what is not bounded: in cycles per frame, then synapses, then neurons.
 
+    Of those that are equal in all three, the one of less delay storage, then of less latency: no option beats it in
+    every measure, so it is as good as one on the `pareto_front`.
+
     Raises
     ------
     ResourceError
@@ -220,6 +223,7 @@ def best_option(options: Iterable[Option], bounds: Bounds) -> Choice:
     limits = bounds.given()
     order = [name for name in ("interval", "synapses", "neurons") if name not in limits]
     order += [name for name in ("interval", "synapses", "neurons") if name in limits]
+    order += ["delay_storage", "latency"]
 
     def rank(option: Option) -> tuple[int, ...]:
         return tuple(option.measure(name) for name in order)

@@ -1,6 +1,7 @@
 """Plans within bounds, and the Pareto front, against looking at every option."""
 
 import itertools
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,8 +50,13 @@ def lenet():
     return neuroproc.load_network(Path(__file__).resolve().parents[2] / "examples" / "lenet" / "lenet.json")
 
 
-def test_serialised_plans_are_no_slower_and_some_are_on_the_front(lenet):
-    options = all_options(lenet, RESEARCH)
+@pytest.fixture(scope="module")
+def lenet_options(lenet):
+    return all_options(lenet, RESEARCH)
+
+
+def test_serialised_plans_are_no_slower_and_some_are_on_the_front(lenet, lenet_options):
+    options = lenet_options
     plain = [option for option in options if not option.plan.tiles and not option.plan.channels]
     interval = {option.plan.unroll: option.measure("interval") for option in plain}
     for option in options:
@@ -89,6 +95,34 @@ def test_without_bounds_the_fastest_wins(options):
     choice = best_option(options, Bounds())
     assert choice.option.plan.unroll == (12, 12)
     assert (choice.minimised, choice.binding) == ("interval", ())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_choice_is_as_good_as_one_on_the_front(seed):
+    """For any bounds; and of what is equal in all that the front knows, the one that answers first."""
+    rng = np.random.default_rng(seed)
+    options = all_options(random_network(rng), RESEARCH)
+    front = {tuple(map(option.measure, MEASURES)) for option in pareto_front(options)}
+    for _ in range(20):
+        witness = options[rng.integers(len(options))]
+        bounded = [name for name in ("neurons", "synapses", "interval") if rng.random() < 0.5]
+        chosen = best_option(options, Bounds(**{name: witness.measure(name) for name in bounded})).option
+        values = tuple(map(chosen.measure, MEASURES))
+        assert values in front
+        equals = [option for option in options if tuple(map(option.measure, MEASURES)) == values]
+        assert chosen.measure("latency") == min(option.measure("latency") for option in equals)
+
+
+def test_of_equal_sizes_and_times_the_one_of_less_delay_storage_is_chosen(lenet_options):
+    groups = defaultdict(list)
+    for option in lenet_options:
+        groups[tuple(map(option.measure, ("neurons", "synapses", "interval")))].append(option)
+    unlike = [group for group in groups.values() if len({option.measure("delay_storage") for option in group}) > 1]
+    assert unlike
+    for group in unlike:
+        for order in (group, group[::-1]):
+            chosen = best_option(order, Bounds()).option
+            assert chosen.measure("delay_storage") == min(option.measure("delay_storage") for option in group)
 
 
 @pytest.mark.parametrize("names", list(itertools.combinations(("neurons", "synapses", "interval"), 2)))
