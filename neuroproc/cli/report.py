@@ -59,7 +59,7 @@ def _run(place: str, image: ProcessorImage) -> Run:
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The command, with files by their names alone: a page says nothing of the folders where it was made."""
-    files = [Path(file).name for file in (args.image, args.run) if file]
-    prices = ["--cost-table", Path(args.cost_table).name] if args.cost_table else []
-    return shlex.join(["neuroproc", "report", *files, *prices, "-o", Path(args.output).name])
+    """The command with its arguments as they were given, so that it runs as it is printed."""
+    files = [file for file in (args.image, args.run) if file]
+    prices = ["--cost-table", args.cost_table] if args.cost_table else []
+    return shlex.join(["neuroproc", "report", *files, *prices, "-o", args.output])

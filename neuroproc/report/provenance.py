@@ -7,9 +7,9 @@ from typing import Any
 
 from isa_spec.image import ProcessorImage, graph_digest
 from neuroproc.formats.runs import Run
-from neuroproc.report.html import Content, Html, element, joined, name_of, section
+from neuroproc.report.html import Content, Html, count_of, element, joined, name_of, section
 from neuroproc.report.tables import Column, table
-from neuroproc.report.words import setting
+from neuroproc.report.words import decode_words, kind_words, setting
 from neuroproc.version import VERSION
 
 _APART = ("origin", "tennlab")
@@ -24,7 +24,7 @@ def provenance(image: ProcessorImage, run: Run | None, command: str) -> Html:
         ("Profile", joined(element("bdi", image.spec.name), " ", element("code", image.spec.digest))),
     ]
     if image.encoding is not None:
-        facts.append(("Encoding", setting(dict(image.encoding))))
+        facts.append(("Encoding", kind_words(image.encoding)))
     if image.decode is not None:
         facts.append(("Decoding", _decoding(image.decode)))
     facts += _options(image.options)
@@ -57,11 +57,13 @@ def _tile(value: Any) -> str:
 
 
 def _decoding(decode: Mapping[str, Any]) -> str:
-    """The decoding, with the size of a key in its place."""
+    """The decoding, with the sizes of a key in its place."""
     entry = dict(decode)
     key = entry.pop("key", None)
-    sized = f", key of {len(key)} classes with {len(key[0])} units each" if key else ""
-    return setting(entry) + sized
+    if not key:
+        return kind_words(entry)
+    units = count_of(len(key[0]), "unit")
+    return f"{kind_words(entry)} key: {decode_words(decode)}, spoken for by {units} together"
 
 
 def _of_run(run: Run | None) -> list[tuple[str, Content]]:

@@ -87,6 +87,12 @@ def decode_words(decode: Mapping[str, Any] | None) -> str:
     return "spikes, which nothing decodes"
 
 
+def kind_words(entry: Mapping[str, Any]) -> str:
+    """An encoding or a decoding, its kind first: ``binary, threshold 8``."""
+    facts = [f"{key} {setting(value)}" for key, value in sorted(entry.items()) if key != "kind"]
+    return ", ".join([*([setting(entry["kind"])] if "kind" in entry else []), *facts]) or "none"
+
+
 def beside(folded: int, unrolled: int) -> tuple[str, str]:
     """How a folded size compares with the unrolled one, and the word that leads to the latter; empty without either."""
     if not folded or not unrolled:

@@ -22,7 +22,7 @@ from neuroproc.report.html import Html, element, joined
 from neuroproc.report.limits import limits_of
 from neuroproc.report.page import report_page
 from neuroproc.report.style import PAPER, SHADES, mixed
-from neuroproc.report.words import beside
+from neuroproc.report.words import beside, kind_words
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -352,6 +352,21 @@ def test_text_can_be_read_on_every_shade(mode):
 )
 def test_sizes_are_compared_in_words(folded, unrolled, words):
     assert beside(folded, unrolled) == words
+
+
+def test_encoding_and_decoding_are_told_in_words():
+    """A key is of classes and of units that speak for them together, many of them for none alone."""
+    told = page_of(tiny_image()).text
+    assert "Encodingbinary, threshold 8" in told
+    assert "Decodingargmax, classes 4" in told
+    key = np.eye(2, dtype=int).repeat(3, axis=1).tolist()
+    image = dataclasses.replace(
+        tiny_image(), encoding={"kind": "thermometer", "thresholds": [1, 5]}, decode={"kind": "n-hot", "key": key}
+    )
+    told = page_of(image).text
+    assert "Encodingthermometer, thresholds 1, 5" in told
+    assert "Decodingn-hot key: 2 classes, spoken for by 6 units together" in told
+    assert kind_words({}) == "none"
 
 
 def test_only_markup_is_markup():
