@@ -1,4 +1,4 @@
-"""Frames per second of the event engine and of the lanes, and which of them `auto` takes: for neuroproc/crossover.py.
+"""Frames per second of the event engine and of the lanes, and which of them `auto` takes: for `crossover.py`.
 
 The shipped digits, the LeNet of the examples, and random networks, dense and convolutional; one core.
 
@@ -19,7 +19,7 @@ import numpy as np
 import neuroproc
 from compiler.networks.layers import Conv2d, Dense, Flatten, Layer
 from compiler.networks.network import INPUT, LayeredNetwork
-from neuroproc.classification import Classification
+from neuroproc.classifying.classification import Classification
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -23,7 +23,7 @@ import neuroproc
 from isa_spec.image import Port, ProcessorImage, build_image
 from isa_spec.spec import ProcessorSpec, load_profile
 from isa_spec.spikes import SpikeEvents
-from neuroproc.host import encode_frames
+from neuroproc.classifying.host import encode_frames
 
 LENET = Path(__file__).resolve().parents[1] / "examples" / "lenet" / "lenet.json"
 

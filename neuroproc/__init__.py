@@ -50,17 +50,16 @@ if TYPE_CHECKING:
     from isa_spec.spikes import SpikeEvents
     from isa_spec.stream import StreamContract
     from isa_spec.wiring import wire_image
-    from neuroproc.activity import activity_by_layer
-    from neuroproc.benchmark import neurobench
-    from neuroproc.classification import classify
+    from neuroproc.classifying.classification import classify
+    from neuroproc.classifying.early_exit import classify_by_margin
+    from neuroproc.classifying.host import encode_frames
+    from neuroproc.classifying.shards import classify_shards
     from neuroproc.cli.demo import demo
     from neuroproc.cli.explore import plot_pareto
     from neuroproc.cli.plotting.layers import plot_layers
     from neuroproc.cli.verify import verify
-    from neuroproc.cost_table import bill_of, load_cost_table, work_of
-    from neuroproc.difference import diff
-    from neuroproc.early_exit import classify_by_margin
-    from neuroproc.explanation import explain
+    from neuroproc.explaining.difference import diff
+    from neuroproc.explaining.explanation import explain
     from neuroproc.formats.binning import bin_events, events_to_frames
     from neuroproc.formats.events import read_all_events, read_events
     from neuroproc.formats.frames import read_frames, read_labels
@@ -68,8 +67,10 @@ if TYPE_CHECKING:
     from neuroproc.formats.recording_reader import read_recording
     from neuroproc.formats.runs import read_run
     from neuroproc.formats.spikes import read_spikes, write_spikes
-    from neuroproc.host import encode_frames
-    from neuroproc.measures import count
+    from neuroproc.measuring.activity import activity_by_layer
+    from neuroproc.measuring.benchmark import neurobench
+    from neuroproc.measuring.cost_table import bill_of, load_cost_table, work_of
+    from neuroproc.measuring.measures import count
     from neuroproc.pictures.activity import plot_activity
     from neuroproc.pictures.potentials import plot_potentials, trace_of
     from neuroproc.pictures.raster import plot_raster, raster_of
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
     from neuroproc.probe import PotentialProbe, SpikeProbe
     from neuroproc.processor import Processor
     from neuroproc.report.page import write_report
-    from neuroproc.shards import classify_shards
     from neuroproc.tennlab.image import read_tennlab
     from neuroproc.tennlab.writer import write_tennlab
 
@@ -105,33 +105,33 @@ _HOME = {
     "SpikeEvents": "isa_spec.spikes",
     "SpikeProbe": "neuroproc.probe",
     "StreamContract": "isa_spec.stream",
-    "activity_by_layer": "neuroproc.activity",
-    "bill_of": "neuroproc.cost_table",
+    "activity_by_layer": "neuroproc.measuring.activity",
+    "bill_of": "neuroproc.measuring.cost_table",
     "bin_events": "neuroproc.formats.binning",
     "build_image": "isa_spec.image",
-    "classify": "neuroproc.classification",
-    "classify_by_margin": "neuroproc.early_exit",
-    "classify_shards": "neuroproc.shards",
+    "classify": "neuroproc.classifying.classification",
+    "classify_by_margin": "neuroproc.classifying.early_exit",
+    "classify_shards": "neuroproc.classifying.shards",
     "compile_network": "compiler.emit",
     "cost_of": "compiler.costing.cost",
-    "count": "neuroproc.measures",
+    "count": "neuroproc.measuring.measures",
     "demo": "neuroproc.cli.demo",
-    "diff": "neuroproc.difference",
-    "encode_frames": "neuroproc.host",
+    "diff": "neuroproc.explaining.difference",
+    "encode_frames": "neuroproc.classifying.host",
     "evaluate": "compiler.networks.evaluate",
     "events_to_frames": "neuroproc.formats.binning",
-    "explain": "neuroproc.explanation",
+    "explain": "neuroproc.explaining.explanation",
     "find_dead": "compiler.networks.dead",
     "image_dot": "compiler.views.dot",
     "import_network": "compiler.frontends.importing",
     "legal_unrolls": "compiler.plan",
-    "load_cost_table": "neuroproc.cost_table",
+    "load_cost_table": "neuroproc.measuring.cost_table",
     "load_image": "neuroproc.formats.images",
     "load_network": "compiler.networks.network_file",
     "load_profile": "isa_spec.spec",
     "make_schedule": "compiler.schedule",
     "network_dot": "compiler.views.dot",
-    "neurobench": "neuroproc.benchmark",
+    "neurobench": "neuroproc.measuring.benchmark",
     "plot_activity": "neuroproc.pictures.activity",
     "plot_layers": "neuroproc.cli.plotting.layers",
     "plot_pareto": "neuroproc.cli.explore",
@@ -161,7 +161,7 @@ _HOME = {
     "train_whetstone": "compiler.learning.train",
     "verify": "neuroproc.cli.verify",
     "wire_image": "isa_spec.wiring",
-    "work_of": "neuroproc.cost_table",
+    "work_of": "neuroproc.measuring.cost_table",
     "write_nir": "compiler.frontends.nir.writer",
     "write_report": "neuroproc.report.page",
     "write_spikes": "neuroproc.formats.spikes",

@@ -11,19 +11,19 @@ import numpy as np
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage, graph_digest
-from neuroproc.benchmark import neurobench
-from neuroproc.classification import Classification, classify
+from neuroproc.classifying.classification import Classification, classify
+from neuroproc.classifying.early_exit import EarlyExit, classify_by_margin
+from neuroproc.classifying.host import input_shape
+from neuroproc.classifying.shards import classify_shards
 from neuroproc.cli.costs import bill_lines
 from neuroproc.cli.show import headline, print_json, table
 from neuroproc.cli.streams import get_image
 from neuroproc.cli.watching import Progress, configure_progress, progress
-from neuroproc.cost_table import as_dict as bill_as_dict
-from neuroproc.cost_table import bill_of, load_cost_table, work_of
-from neuroproc.early_exit import EarlyExit, classify_by_margin
 from neuroproc.formats.frames import read_examples, read_labels
-from neuroproc.host import input_shape
+from neuroproc.measuring.benchmark import neurobench
+from neuroproc.measuring.cost_table import as_dict as bill_as_dict
+from neuroproc.measuring.cost_table import bill_of, load_cost_table, work_of
 from neuroproc.processor import ENGINES
-from neuroproc.shards import classify_shards
 
 EXAMPLE = "neuroproc classify digits.npi digits_frames.npz --labels digits_frames.npz --limit 100"
 SHARD_FRAMES = 1000

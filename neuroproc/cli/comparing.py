@@ -11,7 +11,7 @@ from compiler.networks.layers import Flatten
 from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.image import LayerRecord, ProcessorImage
 from isa_spec.trains import spike_trains
-from neuroproc.host import MapReader, encode_frames, input_contract, told_trains
+from neuroproc.classifying.host import MapReader, encode_frames, input_contract, told_trains
 from neuroproc.probe import SpikeProbe
 from neuroproc.processor import Processor
 

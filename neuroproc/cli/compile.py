@@ -26,7 +26,7 @@ from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image
 from neuroproc.cli.watching import configure_progress, progress
-from neuroproc.measures import count
+from neuroproc.measuring.measures import count
 
 EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np16 --unroll 1x1"
 MOST_SHOWN = 8

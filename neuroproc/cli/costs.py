@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from neuroproc.cli.show import table
-from neuroproc.cost_table import Bill
-from neuroproc.quantities import quantity
+from neuroproc.measuring.cost_table import Bill
+from neuroproc.measuring.quantities import quantity
 
 
 def bill_lines(bill: Bill) -> list[str]:

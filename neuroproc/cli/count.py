@@ -6,7 +6,7 @@ import argparse
 
 from neuroproc.cli.show import headline, print_json, table
 from neuroproc.cli.streams import get_image
-from neuroproc.measures import count
+from neuroproc.measuring.measures import count
 
 EXAMPLE = "neuroproc count lenet.npi --json"
 

@@ -15,7 +15,7 @@ from compiler.networks.network_file import load_network
 from compiler.plan import FoldPlan
 from compiler.schedule import fill_channels, make_schedule
 from isa_spec.spec import load_profile
-from neuroproc.classification import classify
+from neuroproc.classifying.classification import classify
 from neuroproc.cli.show import print_json, table
 from neuroproc.cli.verify import DIFFERENT, verify
 from neuroproc.cli.watching import configure_progress, lines, progress

@@ -10,7 +10,7 @@ from typing import Any
 from isa_spec.errors import FormatError
 from neuroproc.cli.show import print_json, table
 from neuroproc.cli.streams import STANDARD, get_image
-from neuroproc.difference import NAMELESS, ImageDifference, LayerDifference, Pair, diff
+from neuroproc.explaining.difference import NAMELESS, ImageDifference, LayerDifference, Pair, diff
 
 EXAMPLE = "neuroproc diff digits.npi digits.npi"
 DIFFERENT = 5

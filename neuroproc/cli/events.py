@@ -9,9 +9,9 @@ from fractions import Fraction
 from isa_spec.errors import FormatError
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
+from neuroproc.classifying.host import input_contract
 from neuroproc.formats.binning import DUPLICATES, bin_events, parse_time
 from neuroproc.formats.events import Sensor, read_events
-from neuroproc.host import input_contract
 
 OPTIONS = ("bin", "origin", "duplicates", "sensor", "sample")
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from isa_spec.spec import ProcessorSpec
+from neuroproc.classifying.host import input_contract
 from neuroproc.cli.classify import positive
 from neuroproc.cli.events import configure_events
 from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_frame_spikes, get_spikes
 from neuroproc.cli.show import print_json, table
 from neuroproc.cli.streams import get_image
-from neuroproc.explanation import Arrival, Explanation, explain_cycles
-from neuroproc.host import input_contract
-from neuroproc.places import Places
+from neuroproc.explaining.explanation import Arrival, Explanation, explain_cycles
+from neuroproc.explaining.places import Places
 
 EXAMPLE = "neuroproc explain digits.npi --frames digits_frames.npz 'fc2[3,0,0]@207'"
 MOST = 12

@@ -9,13 +9,13 @@ from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
+from neuroproc.classifying.host import encode_frames, input_shape
 from neuroproc.cli.events import get_binned_events, refuse_event_options
 from neuroproc.cli.streams import STANDARD
 from neuroproc.formats.events import is_event_file
 from neuroproc.formats.frames import read_examples
 from neuroproc.formats.recording_reader import Recording, holds_recording, read_recording
 from neuroproc.formats.spikes import read_spikes
-from neuroproc.host import encode_frames, input_shape
 
 SPIKES_HELP = "input spikes: .csv, .txt (raster), .npz; or events: .bin, HDF5; - for spikes from stdin"
 FRAMES_HELP = "frames instead of SPIKES, back to back: .npy, .npz, IDX or a CIFAR-10 batch (also .gz)"

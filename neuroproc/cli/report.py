@@ -11,8 +11,8 @@ from isa_spec.errors import NeuroprocError
 from isa_spec.image import ProcessorImage
 from neuroproc.cli.overwriting import refuse_overwriting
 from neuroproc.cli.streams import STANDARD, get_image
-from neuroproc.cost_table import load_cost_table
 from neuroproc.formats.runs import Run, read_run
+from neuroproc.measuring.cost_table import load_cost_table
 from neuroproc.report.page import write_report
 
 EXAMPLE = "neuroproc report digits.npi -o report.html"

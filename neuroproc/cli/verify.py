@@ -17,6 +17,7 @@ from isa_spec.coding import check_frames
 from isa_spec.errors import EmulationError, NetworkError
 from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
+from neuroproc.classifying.host import input_shape
 from neuroproc.cli import across
 from neuroproc.cli.classify import positive
 from neuroproc.cli.comparing import BATCH, Divergence, Reader, divergence, expected_trains
@@ -25,7 +26,6 @@ from neuroproc.cli.show import print_json, table
 from neuroproc.cli.streams import get_image
 from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.formats.frames import read_frames
-from neuroproc.host import input_shape
 
 EXAMPLE = "neuroproc verify digits.json digits.npi digits_frames.npz --limit 20"
 DIFFERENT = 5

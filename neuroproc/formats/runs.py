@@ -14,7 +14,7 @@ from isa_spec.arrays import ZIP_MAGIC
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes
 from isa_spec.image import ProcessorImage, graph_digest
-from neuroproc.classification import Classification
+from neuroproc.classifying.classification import Classification
 from neuroproc.formats.recording_reader import holds_recording, read_recording
 
 WANTED = "give what `neuroproc classify --json` printed, or a recording of `neuroproc run --record`"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import ProcessorImage
-from neuroproc.activity import activity_by_layer, told_saturated
 from neuroproc.formats.runs import Run
+from neuroproc.measuring.activity import activity_by_layer, told_saturated
 from neuroproc.pictures.canvas import bare, picture
 from neuroproc.pictures.colours import ALARM, GRID, PALETTE, REFERENCE, layer_colours
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from isa_spec.errors import FormatError
 from isa_spec.image import ProcessorImage
-from neuroproc.measures import count
+from neuroproc.measuring.measures import count
 from neuroproc.pictures.colours import layer_colours
 
 CONTROL = "control"

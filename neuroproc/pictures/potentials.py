@@ -11,10 +11,10 @@ import numpy as np
 
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
-from neuroproc.explanation import explain_cycles
+from neuroproc.explaining.explanation import explain_cycles
+from neuroproc.explaining.places import Places
 from neuroproc.pictures.canvas import bare, picture, raised
 from neuroproc.pictures.colours import ALARM, PALETTE, REFERENCE, layer_colours, lighter
-from neuroproc.places import Places
 
 DOTTED = 120
 """Cycles up to which each has a dot."""

@@ -12,10 +12,10 @@ import numpy as np
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
 from isa_spec.names import neuron_names
+from neuroproc.explaining.places import carries_value
 from neuroproc.pictures.canvas import MANY, bare, picture
 from neuroproc.pictures.colours import GRID, REFERENCE
 from neuroproc.pictures.rows import LayerRows, rows_of
-from neuroproc.places import carries_value
 
 MOST_SPIKES = 100_000
 """Spikes that a picture shows at most."""

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from isa_spec.image import ProcessorImage
-from neuroproc.activity import LayerActivity, activity_by_layer, told_saturated
 from neuroproc.formats.runs import Run
+from neuroproc.measuring.activity import LayerActivity, activity_by_layer, told_saturated
 from neuroproc.report.html import Html, count_of, element, joined, section
 from neuroproc.report.layers import layer_name
 from neuroproc.report.neurons import names_of

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from isa_spec.image import ProcessorImage
-from neuroproc.benchmark import metrics_of_counts
-from neuroproc.cost_table import Bill, CostTable, WorkCounts, bill_of
 from neuroproc.formats.runs import Run
-from neuroproc.quantities import quantity
+from neuroproc.measuring.benchmark import metrics_of_counts
+from neuroproc.measuring.cost_table import Bill, CostTable, WorkCounts, bill_of
+from neuroproc.measuring.quantities import quantity
 from neuroproc.report.html import Content, Html, count_of, element, joined, section
 from neuroproc.report.tables import Column, table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isa_spec.image import ROLES, LayerRecord, ProcessorImage
-from neuroproc.measures import count
+from neuroproc.measuring.measures import count
 from neuroproc.report.html import Html, element, joined, name_of, section
 from neuroproc.report.style import layer_class
 from neuroproc.report.tables import Column, table

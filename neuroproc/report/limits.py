@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa_spec.image import ProcessorImage
-from neuroproc.measures import count
+from neuroproc.measuring.measures import count
 from neuroproc.report.html import Content, Html, element, joined, name_of, section
 from neuroproc.report.svg import bar
 from neuroproc.report.tables import Column, table

@@ -7,9 +7,9 @@ from typing import IO
 
 from isa_spec.files import write_atomically
 from isa_spec.image import ProcessorImage
-from neuroproc.classification import Classification
-from neuroproc.cost_table import CostTable
+from neuroproc.classifying.classification import Classification
 from neuroproc.formats.runs import Run, run_of
+from neuroproc.measuring.cost_table import CostTable
 from neuroproc.report.activity import activity
 from neuroproc.report.answers import answers
 from neuroproc.report.costs import costs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isa_spec.image import ProcessorImage
-from neuroproc.measures import count
+from neuroproc.measuring.measures import count
 from neuroproc.report.html import Html, element, section
 from neuroproc.report.svg import bar
 from neuroproc.report.tables import Column, table

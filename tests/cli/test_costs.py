@@ -8,7 +8,7 @@ from cli_helpers import call, refused
 
 import neuroproc
 from isa_spec.image import graph_digest
-from neuroproc.benchmark import neurobench, static_metrics
+from neuroproc.measuring.benchmark import neurobench, static_metrics
 
 TABLE = 'name = "a chip"\nsource = "a paper"\n[joules]\nsynaptic_operation = 2e-12\nneuron_update = 3\n'
 

@@ -9,7 +9,7 @@ from cli_helpers import call
 
 import neuroproc
 from isa_spec.image import ROLES
-from neuroproc.host import encode_frames
+from neuroproc.classifying.host import encode_frames
 
 pytestmark = pytest.mark.oracle
 

@@ -21,7 +21,7 @@ from compiler.schedule import make_schedule
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.image import ROLES, build_image
 from isa_spec.spec import load_profile
-from neuroproc.host import encode_frames
+from neuroproc.classifying.host import encode_frames
 from neuroproc.probe import PotentialProbe
 from neuroproc.processor import Processor
 

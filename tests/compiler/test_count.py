@@ -18,7 +18,7 @@ from compiler.schedule import make_schedule
 from isa_spec.coding import to_planes
 from isa_spec.errors import FormatError, ResourceError, ScheduleError
 from isa_spec.spec import load_profile
-from neuroproc.host import encode_frames
+from neuroproc.classifying.host import encode_frames
 
 RESEARCH = load_profile("research")
 

@@ -16,7 +16,7 @@ from compiler.schedule import make_schedule
 from isa_spec.codec import decode_image, encode_image
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
-from neuroproc.host import encode_frames
+from neuroproc.classifying.host import encode_frames
 
 RESEARCH = load_profile("research")
 BITS = {"kind": "bitplanes", "bits": 3}

@@ -16,7 +16,7 @@ from isa_spec.codec import encode_image
 from isa_spec.coding import plane_weights
 from isa_spec.image import ROLES
 from isa_spec.spec import load_profile
-from neuroproc.host import MapReader, encode_frames
+from neuroproc.classifying.host import MapReader, encode_frames
 from neuroproc.processor import Processor
 
 SEEDS = range(500)

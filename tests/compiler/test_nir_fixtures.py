@@ -13,7 +13,7 @@ from compiler.frontends.imported import Assumptions
 from compiler.frontends.importing import import_network
 from compiler.plan import FoldPlan
 from isa_spec.spec import load_profile
-from neuroproc.classification import classify
+from neuroproc.classifying.classification import classify
 
 pytest.importorskip("h5py")
 pytestmark = pytest.mark.oracle

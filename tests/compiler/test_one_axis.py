@@ -11,7 +11,7 @@ from compiler.networks.network_file import load_network, parse_network
 from compiler.plan import FoldPlan
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
-from neuroproc.classification import classify
+from neuroproc.classifying.classification import classify
 from neuroproc.cli.verify import verify
 
 

@@ -16,7 +16,7 @@ from compiler.frontends.onnx.file import evaluate_onnx
 from compiler.networks.evaluate import evaluate
 from compiler.plan import FoldPlan
 from isa_spec.spec import load_profile
-from neuroproc.classification import classify
+from neuroproc.classifying.classification import classify
 
 pytestmark = pytest.mark.oracle
 

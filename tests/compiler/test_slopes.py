@@ -20,7 +20,7 @@ from isa_spec.image import ROLES
 from isa_spec.kinds import CHARGE, CLEAR, SLOPE
 from isa_spec.spec import load_profile
 from isa_spec.trains import latency_trains
-from neuroproc.host import sent_trains
+from neuroproc.classifying.host import sent_trains
 
 TEMPORAL = load_profile("np16-temporal")
 SEEDS = range(200)

@@ -18,7 +18,7 @@ from isa_spec.errors import EmulationError
 from isa_spec.image import Port, ProcessorImage, build_image
 from isa_spec.spec import load_profile
 from isa_spec.spikes import SpikeEvents
-from neuroproc.activity import activity_by_layer, decided_frames, most_spikes
+from neuroproc.measuring.activity import activity_by_layer, decided_frames, most_spikes
 from neuroproc.processor import Processor
 
 ONE, RAW = {"kind": "binary", "threshold": 1}, {"kind": "spikes"}

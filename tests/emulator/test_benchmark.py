@@ -15,7 +15,7 @@ from compiler.networks.layers import Dense
 from compiler.networks.network import LayeredNetwork
 from isa_spec.image import Port, build_image
 from isa_spec.spec import load_profile
-from neuroproc.benchmark import footprint_bits, neurobench, static_metrics
+from neuroproc.measuring.benchmark import footprint_bits, neurobench, static_metrics
 from neuroproc.probe import SpikeProbe
 from neuroproc.processor import Processor
 

@@ -10,8 +10,8 @@ import pytest
 
 from isa_spec.errors import SpecError
 from neuroproc.cli.costs import bill_lines
-from neuroproc.cost_table import PRICED, CostTable, WorkCounts, as_dict, bill_of, load_cost_table
-from neuroproc.quantities import quantity
+from neuroproc.measuring.cost_table import PRICED, CostTable, WorkCounts, as_dict, bill_of, load_cost_table
+from neuroproc.measuring.quantities import quantity
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "cost_tables").glob("*.toml"))

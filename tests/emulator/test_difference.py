@@ -11,8 +11,8 @@ from emulator_helpers import FAMILIES, family_spec, make_spec, random_image
 import neuroproc
 from isa_spec.image import LayerRecord, Port, ProcessorImage, build_image
 from isa_spec.names import neuron_names
-from neuroproc.difference import NAMELESS, diff
-from neuroproc.matching import DELAY, KIND, SOURCE, TARGET, WEIGHT, match_synapses
+from neuroproc.explaining.difference import NAMELESS, diff
+from neuroproc.explaining.matching import DELAY, KIND, SOURCE, TARGET, WEIGHT, match_synapses
 
 
 def compiled(unroll=(2, 2), network=None, profile="research"):

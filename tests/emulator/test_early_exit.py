@@ -16,7 +16,7 @@ from compiler.plan import FoldPlan
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.image import ProcessorImage
 from isa_spec.spec import load_profile
-from neuroproc.early_exit import EarlyExit, classify_by_margin
+from neuroproc.classifying.early_exit import EarlyExit, classify_by_margin
 from neuroproc.processor import Processor
 
 STEPS, CLASSES = 9, 3

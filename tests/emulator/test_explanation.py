@@ -16,8 +16,8 @@ from isa_spec.errors import EmulationError
 from isa_spec.image import Port, ProcessorImage, build_image
 from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
 from isa_spec.spikes import SpikeEvents
-from neuroproc.explanation import Arrival, Explanation, explain, explain_cycles
-from neuroproc.places import Place, Places
+from neuroproc.explaining.explanation import Arrival, Explanation, explain, explain_cycles
+from neuroproc.explaining.places import Place, Places
 from neuroproc.probe import PotentialProbe, SpikeProbe
 from neuroproc.processor import Processor
 

@@ -24,7 +24,7 @@ from neuroproc.kernels.event import EventEngine
 from neuroproc.kernels.lanes_tables import prepare_lanes
 from neuroproc.kernels.memory import Number
 from neuroproc.kernels.prepare import potential_type
-from neuroproc.measures import count
+from neuroproc.measuring.measures import count
 from neuroproc.processor import Processor
 from neuroproc.slopes import endless_slopes
 from neuroproc.state import load_state, save_state

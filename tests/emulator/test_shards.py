@@ -17,10 +17,10 @@ from compiler_helpers import random_case
 import neuroproc
 from isa_spec.errors import EmulationError, FormatError
 from isa_spec.image import ROLES, ProcessorImage
-from neuroproc import shards
-from neuroproc.classification import Classification, classify
-from neuroproc.shard_files import frames_digest
-from neuroproc.shards import classify_shards
+from neuroproc.classifying import shards
+from neuroproc.classifying.classification import Classification, classify
+from neuroproc.classifying.shard_files import frames_digest
+from neuroproc.classifying.shards import classify_shards
 
 DATA = Path(neuroproc.__file__).parent / "data"
 

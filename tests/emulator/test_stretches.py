@@ -15,13 +15,13 @@ from compiler_helpers import random_case
 import neuroproc
 from isa_spec.errors import EmulationError
 from isa_spec.image import ROLES, ProcessorImage, build_image
-from neuroproc import crossover, lane_stretches, stretches
-from neuroproc.classification import Classification, classify
-from neuroproc.frame_stream import FrameStream
-from neuroproc.host import MapReader, encode_frames
+from neuroproc.classifying import crossover, lane_stretches, stretches
+from neuroproc.classifying.classification import Classification, classify
+from neuroproc.classifying.frame_stream import FrameStream
+from neuroproc.classifying.host import MapReader, encode_frames
+from neuroproc.classifying.stretches import Span, run_side_by_side
 from neuroproc.processor import Processor
 from neuroproc.state import ProcessorState
-from neuroproc.stretches import Span, run_side_by_side
 
 DATA = Path(neuroproc.__file__).parent / "data"
 FRAMES = DATA / "digits_frames.npz"
@@ -147,7 +147,7 @@ def test_a_network_that_does_not_forget_is_run_again_from_where_it_was(
 def test_as_many_threads_as_cores_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
     image, frames = compiled(3, 80)
     for cores in (1, 3):
-        monkeypatch.setattr("neuroproc.classification.available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr("neuroproc.classifying.classification.available_cores", lambda cores=cores: cores)
         assert classify(image, frames, engine="event").threads == cores
     assert classify(image, frames, engine="event", threads=2).threads == 2
     # No more than are worth it.

@@ -13,8 +13,8 @@ import neuroproc
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
 from neuroproc.bounds import rising
-from neuroproc.frame_stream import FrameStream
-from neuroproc.lane_stretches import lane_jobs
+from neuroproc.classifying.frame_stream import FrameStream
+from neuroproc.classifying.lane_stretches import lane_jobs
 
 DATA = Path(neuroproc.__file__).parent / "data"
 

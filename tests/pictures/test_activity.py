@@ -5,8 +5,8 @@ import pytest
 from picture_helpers import digits_image, needs_matplotlib, plain_image, words_on
 
 import neuroproc
-from neuroproc.activity import activity_by_layer, told_saturated
 from neuroproc.formats.runs import Run
+from neuroproc.measuring.activity import activity_by_layer, told_saturated
 from neuroproc.pictures.activity import draw_activity, headline_of, layer_spikes, plot_activity
 from neuroproc.pictures.canvas import picture
 from neuroproc.pictures.colours import ALARM

@@ -8,7 +8,7 @@ from picture_helpers import digits_image, needs_matplotlib, plain_image, words_o
 
 import neuroproc
 from isa_spec.spikes import SpikeEvents
-from neuroproc.explanation import explain
+from neuroproc.explaining.explanation import explain
 from neuroproc.pictures.canvas import picture
 from neuroproc.pictures.potentials import draw_potentials, plot_potentials, trace_of
 

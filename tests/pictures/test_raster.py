@@ -5,10 +5,10 @@ import pytest
 from picture_helpers import digits_image, needs_matplotlib, plain_image, spikes_of, words_on, xor_image
 
 import neuroproc
+from neuroproc.explaining.places import Places, carries_value
 from neuroproc.pictures.canvas import picture
 from neuroproc.pictures.colours import CONTROL, PALETTE, layer_colours, lighter
 from neuroproc.pictures.raster import NAMED_ROWS, draw_raster, plot_raster, raster_of, thinned, thinning_words
-from neuroproc.places import Places, carries_value
 
 
 @pytest.fixture(scope="module")

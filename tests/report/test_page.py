@@ -15,9 +15,9 @@ from tennlab_helpers import small_network, write_network
 import neuroproc
 from isa_spec.image import graph_digest
 from neuroproc.formats.runs import Run, run_of
+from neuroproc.measuring.quantities import quantity
 from neuroproc.pictures.timetable import shown_until, timetable
 from neuroproc.pictures.traces import telling_trace
-from neuroproc.quantities import quantity
 from neuroproc.report.html import Html, element, joined
 from neuroproc.report.limits import limits_of
 from neuroproc.report.page import report_page

@@ -15,7 +15,7 @@ from isa_spec.image import ROLES, Port, build_image
 from isa_spec.names import neuron_names
 from isa_spec.spec import load_profile
 from isa_spec.spikes import SpikeEvents
-from neuroproc.places import Places
+from neuroproc.explaining.places import Places
 from neuroproc.processor import Processor
 from neuroproc.tennlab.image import read_tennlab
 from neuroproc.tennlab.layout import network_text

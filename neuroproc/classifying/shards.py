@@ -1,7 +1,7 @@
 """Sets of frames over many processes or machines: shards of one stream, with the answer and the counts of the whole.
 
-A shard is a stretch as threads have them (`neuroproc.stretches`): it begins some frames early, and what it then holds
-is compared with what the shard before it ends with. Where they differ, it is run again, from there.
+A shard is a stretch as threads have them (`neuroproc.classifying.stretches`): it begins some frames early, and what it
+then holds is compared with what the shard before it ends with. Where they differ, it is run again, from there.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
-from neuroproc.classification import Classification, check_request, conclude
-from neuroproc.crossover import lanes_are_faster
-from neuroproc.frame_stream import FrameStream, Part
-from neuroproc.lane_stretches import lane_jobs
+from neuroproc.classifying.classification import Classification, check_request, conclude
+from neuroproc.classifying.crossover import lanes_are_faster
+from neuroproc.classifying.frame_stream import FrameStream, Part
+from neuroproc.classifying.lane_stretches import lane_jobs
+from neuroproc.classifying.shard_files import Shard, frames_digest, load_shard, save_shard
+from neuroproc.classifying.stretches import cut, join, processor_jobs, run_again, run_side_by_side, same, tally
 from neuroproc.processor import Processor
-from neuroproc.shard_files import Shard, frames_digest, load_shard, save_shard
 from neuroproc.state import ProcessorState
-from neuroproc.stretches import cut, join, processor_jobs, run_again, run_side_by_side, same, tally
 
 
 def classify_shards(

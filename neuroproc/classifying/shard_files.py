@@ -11,8 +11,8 @@ import numpy as np
 from isa_spec.arrays import decode_npz, encode_npz
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes, write_atomically
+from neuroproc.classifying.stretches import Seen
 from neuroproc.state import ProcessorState, decode_state, encode_state
-from neuroproc.stretches import Seen
 
 FORMAT = "neuroproc-shard"
 VERSION = 1

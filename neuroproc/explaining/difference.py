@@ -13,8 +13,8 @@ from isa_spec.codec import encode_image
 from isa_spec.image import ROLES, LayerRecord, ProcessorImage, graph_digest
 from isa_spec.kinds import KINDS
 from isa_spec.names import neuron_names
-from neuroproc.alignment import Changes, changes_by_layer
-from neuroproc.measures import count
+from neuroproc.explaining.alignment import Changes, changes_by_layer
+from neuroproc.measuring.measures import count
 
 Pair = tuple[Any, Any]
 """What the one image has, and what the other has; None where it has no such thing."""

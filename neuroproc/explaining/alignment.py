@@ -10,7 +10,7 @@ import numpy as np
 from isa_spec.image import ProcessorImage
 from isa_spec.kinds import KINDS
 from isa_spec.names import neuron_names
-from neuroproc.matching import DELAY, KIND, SOURCE, TARGET, WEIGHT, match_synapses
+from neuroproc.explaining.matching import DELAY, KIND, SOURCE, TARGET, WEIGHT, match_synapses
 
 NO_GROUP, NO_PARTNER = -1, -2
 Value = int | str | None

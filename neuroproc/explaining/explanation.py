@@ -16,7 +16,7 @@ from isa_spec.image import ProcessorImage
 from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
 from isa_spec.potentials import leaking
 from isa_spec.spikes import SpikeEvents
-from neuroproc.places import Place, Places
+from neuroproc.explaining.places import Place, Places
 from neuroproc.probe import SpikeProbe
 from neuroproc.processor import Processor
 

@@ -17,7 +17,7 @@ from isa_spec.schema import load_toml
 
 if TYPE_CHECKING:
     # Late: a table is read without what runs images.
-    from neuroproc.classification import Classification
+    from neuroproc.classifying.classification import Classification
 
 HIGHEST = 1e6
 """No price is above, nor infinite: bills are numbers."""

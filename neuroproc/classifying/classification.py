@@ -14,11 +14,11 @@ from isa_spec.decoding import to_classes
 from isa_spec.errors import EmulationError
 from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
-from neuroproc.crossover import faster_jobs
-from neuroproc.frame_stream import FrameStream
-from neuroproc.host import input_shape, told_trains
-from neuroproc.lane_stretches import lane_jobs
-from neuroproc.stretches import Seen, join, processor_jobs, run_side_by_side, tally
+from neuroproc.classifying.crossover import faster_jobs
+from neuroproc.classifying.frame_stream import FrameStream
+from neuroproc.classifying.host import input_shape, told_trains
+from neuroproc.classifying.lane_stretches import lane_jobs
+from neuroproc.classifying.stretches import Seen, join, processor_jobs, run_side_by_side, tally
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from isa_spec.tables import processor_tables
 
 if TYPE_CHECKING:
     # Late: what only counts images needs nothing that runs them.
-    from neuroproc.classification import Classification
+    from neuroproc.classifying.classification import Classification
 
 _STATES = {"potential": None, "slope": "slope_synapses", "spent": "one_shot", "due": "delayed_fire"}
 """What each neuron keeps from cycle to cycle, and the parameter of the profile without which it does not exist."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from isa_spec.image import ROLES, ProcessorImage, graph_digest
 from isa_spec.potentials import leaking, potential_bounds, signed_bits, slope_range
-from neuroproc.benchmark import static_metrics
 from neuroproc.bounds import rising
+from neuroproc.measuring.benchmark import static_metrics
 
 
 def count(image: ProcessorImage) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def count(image: ProcessorImage) -> dict[str, Any]:
     use of a non-zero weight, without clocks; ``latency`` and ``initiation_interval`` are in cycles.
     ``potential_range`` holds every sum that can be reached, ``potential_bits`` is the smallest two's complement width
     for it: None where nothing bounds a potential from below, or from above, or where slopes do not end.
-    ``image`` is the digest of the graph, ``neurobench`` as `neuroproc.benchmark.static_metrics`.
+    ``image`` is the digest of the graph, ``neurobench`` as `neuroproc.measuring.benchmark.static_metrics`.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract
-from neuroproc.host import PotentialReader, encode_frames, input_contract, sent_trains
+from neuroproc.classifying.host import PotentialReader, encode_frames, input_contract, sent_trains
 from neuroproc.processor import LAST_CYCLE
 
 

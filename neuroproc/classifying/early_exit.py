@@ -13,10 +13,10 @@ from isa_spec.decoding import class_potentials, to_classes
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
 from isa_spec.stream import StreamContract
-from neuroproc.classification import Classification, check_request
-from neuroproc.host import encode_frames, input_contract
+from neuroproc.classifying.classification import Classification, check_request
+from neuroproc.classifying.host import encode_frames, input_contract
+from neuroproc.classifying.stretches import Report, run_side_by_side
 from neuroproc.processor import Processor
-from neuroproc.stretches import Report, run_side_by_side
 
 
 @dataclass(frozen=True, eq=False)

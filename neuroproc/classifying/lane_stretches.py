@@ -12,13 +12,13 @@ import numpy as np
 from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.bounds import endless_fall, endless_rise, proven_end, refuse_fall
-from neuroproc.frame_stream import FrameStream, spike_places
-from neuroproc.host import MapReader
+from neuroproc.classifying.frame_stream import FrameStream, spike_places
+from neuroproc.classifying.host import MapReader
+from neuroproc.classifying.stretches import Job, Report, Seen, Span, cut
 from neuroproc.ports import InputQueue
 from neuroproc.processor import LAST_CYCLE, check_extensions
 from neuroproc.slopes import EndlessSlopes, endless_slopes, sloped_end
 from neuroproc.state import ProcessorState
-from neuroproc.stretches import Job, Report, Seen, Span, cut
 
 if TYPE_CHECKING:
     from neuroproc.kernels.lanes import LaneBatch

@@ -31,10 +31,10 @@ import math
 
 import numpy as np
 
-from neuroproc.frame_stream import FrameStream
-from neuroproc.lane_stretches import LANES, lane_jobs
+from neuroproc.classifying.frame_stream import FrameStream
+from neuroproc.classifying.lane_stretches import LANES, lane_jobs
+from neuroproc.classifying.stretches import Job, Span, processor_jobs
 from neuroproc.processor import Processor
-from neuroproc.stretches import Job, Span, processor_jobs
 
 TRIED = 4
 """Intervals in which spikes are counted."""

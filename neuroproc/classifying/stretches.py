@@ -16,8 +16,8 @@ from typing import TypeVar
 import numpy as np
 
 from isa_spec.image import ProcessorImage
-from neuroproc.frame_stream import FrameStream
-from neuroproc.host import MapReader, PotentialReader
+from neuroproc.classifying.frame_stream import FrameStream
+from neuroproc.classifying.host import MapReader, PotentialReader
 from neuroproc.probe import Probe
 from neuroproc.processor import Processor
 from neuroproc.state import ProcessorState
