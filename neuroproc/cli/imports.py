@@ -12,8 +12,9 @@ from compiler.frontends.importing import READERS, import_network, is_foreign
 from compiler.frontends.quantising.records import COMPARISONS
 from compiler.networks.network import RESETS, LayeredNetwork
 from compiler.networks.network_file import load_network
-from isa_spec.errors import NetworkError
+from isa_spec.errors import FormatError, NetworkError
 from neuroproc.cli.classify import positive
+from neuroproc.cli.kinds import as_network
 
 NETWORK_HELP = f"layered network, .json or .toml; or a foreign one, {', '.join(READERS)}"
 """Of the argument that names a network."""
@@ -81,14 +82,33 @@ def get_network(path: str, args: argparse.Namespace) -> LayeredNetwork:
         As these.
     """
     if is_foreign(path):
-        return import_network(path, assumptions_of(args)).network
+        try:
+            return import_network(path, assumptions_of(args)).network
+        except FormatError as error:
+            raise FormatError(as_network(path) or str(error)) from None
     given = [f"--{name.replace('_', '-')}" for name in _OPTIONS if getattr(args, name) is not None]
     if given:
         raise NetworkError(
             f"{path}: {', '.join(given)} says something about a foreign network, but a layered network says it itself; "
             "leave it out"
         )
-    return load_network(path)
+    return get_own_network(path)
+
+
+def get_own_network(path: str) -> LayeredNetwork:
+    """Layered network from a file of ours.
+
+    Raises
+    ------
+    NetworkError
+        As `load_network`.
+    FormatError
+        As `load_network`; of a file that is something else, with what it is.
+    """
+    try:
+        return load_network(path)
+    except FormatError as error:
+        raise FormatError(as_network(path) or str(error)) from None
 
 
 def origin_lines(origin: Mapping[str, Any] | None) -> list[str]:

@@ -72,6 +72,49 @@ def as_image(path: str) -> str:
     return ""
 
 
+def as_network(path: str) -> str:
+    """Message on a file that should have been a network, and is something else that is known; else empty.
+
+    Of arrays, a ``.json`` or ``.toml`` of the same stem is named, if it is the network that they may belong to.
+    """
+    try:
+        found = kind_of(path)
+    except FormatError:
+        return ""
+    if found == NETWORK or Path(path).suffix == FOREIGN.get(found):
+        return ""
+    if found == FRAMES and Path(path).suffix == ".npz":
+        beside = next((str(file) for file in _siblings(path) if _is_network(file)), "")
+        what = f"these are the arrays beside {beside}; give {beside}" if beside else _NO_DUMP
+        return f"{path}: holds arrays, but no network: {what}"
+    foreign = ", ".join(FOREIGN.values())
+    wanted = f"{path}: is of the kind '{found}', wanted: a layered network, .json or .toml, or a foreign one, {foreign}"
+    if found in FOREIGN:
+        return f"{wanted}; rename it to end in {FOREIGN[found]}"
+    if found == IMAGE:
+        return f"{wanted}; give the network that the image was compiled from"
+    if found == TENNLAB:
+        return f"{wanted}; neuroproc convert {path} IMAGE.npi makes an image of it as it is"
+    return wanted
+
+
+_NO_DUMP = (
+    "a weight dump has an array 'model', too, a string of JSON that tells the layers (docs/weights.md has a script), "
+    "and a layered network is given by its .json"
+)
+
+
+def _siblings(path: str) -> tuple[Path, ...]:
+    return tuple(Path(path).with_suffix(suffix) for suffix in (".json", ".toml"))
+
+
+def _is_network(path: Path) -> bool:
+    try:
+        return kind_of(path) == NETWORK
+    except FormatError:
+        return False
+
+
 def kind_of_bytes(data: bytes, where: str) -> str:
     """One of `KINDS`, of what is no HDF5 file.
 

@@ -12,7 +12,6 @@ import numpy as np
 from compiler.frontends.importing import is_foreign
 from compiler.networks.dead import remove_dead
 from compiler.networks.network import LayeredNetwork
-from compiler.networks.network_file import load_network
 from isa_spec.coding import check_frames
 from isa_spec.errors import EmulationError, NetworkError
 from isa_spec.frames import as_frames
@@ -21,7 +20,7 @@ from neuroproc.classifying.host import input_shape
 from neuroproc.cli import across
 from neuroproc.cli.classify import positive
 from neuroproc.cli.comparing import BATCH, Divergence, Reader, divergence, expected_trains
-from neuroproc.cli.imports import NETWORK_HELP
+from neuroproc.cli.imports import NETWORK_HELP, get_own_network
 from neuroproc.cli.show import print_json, table
 from neuroproc.cli.streams import get_image
 from neuroproc.cli.watching import configure_progress, progress
@@ -119,7 +118,7 @@ def execute(args: argparse.Namespace) -> int:
     """Verify and print; exit status 5 if anything differs."""
     if is_foreign(args.network):
         return _execute_across(args)
-    network, image = load_network(args.network), get_image(args.image)
+    network, image = get_own_network(args.network), get_image(args.image)
     frames = read_frames(args.frames, network.input_shape)[: args.limit]
     with progress("frames", args) as show:
         result = verify(network, image, frames, progress=show)

@@ -212,7 +212,12 @@ def test_any_change_of_a_sealed_header_is_used_or_refused(case, capsys, data, bl
 def test_a_network_is_no_image_and_an_image_no_network(case, capsys):
     compiled = f"; it is of the kind 'layered network': neuroproc compile {case.network} -o IMAGE.npi makes an image"
     refused(call(capsys, "count", case.network), "tiny.json", "not a processor image", compiled)
-    refused(call(capsys, "compile", case.image, "-o", case.folder / "new.npi"), "tiny.npi", "not JSON")
+    wanted = (
+        f"{case.image}: is of the kind 'processor image', wanted: a layered network, .json or .toml, or a foreign one, "
+        ".nir, .onnx, .npz; give the network that the image was compiled from"
+    )
+    refused(call(capsys, "compile", case.image, "-o", case.folder / "new.npi"), wanted)
+    refused(call(capsys, "verify", case.image, case.network, case.frames), wanted)
 
 
 def test_a_network_of_tennlab_is_no_image_yet(case, capsys):

@@ -48,6 +48,52 @@ def test_not_a_network(case, capsys, content, words):
     compile_refused(case, capsys, "tiny.json", words)
 
 
+def dump():
+    """Bytes with the mark of a weight dump."""
+    file = io.BytesIO()
+    np.savez(file, model="{}")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "end"),
+    [
+        ("a.csv", b"cycle,port\n1,0\n", "spikes", ", .nir, .onnx, .npz"),
+        ("a.toml", b'name = "other"', "profile", ", .nir, .onnx, .npz"),
+        ("a.json", b'{"Nodes": [], "Edges": []}', "TENNLab network", "a.json IMAGE.npi makes an image of it as it is"),
+        ("a.bin", dump(), "weight dump", "; rename it to end in .npz"),
+    ],
+    ids=["spikes", "profile", "TENNLab", "dump under another name"],
+)
+def test_something_else_than_a_network(case, capsys, name, content, kind, end):
+    path = case.folder / name
+    path.write_bytes(content)
+    words = f"{path}: is of the kind '{kind}', wanted: a layered network, .json or .toml, or a foreign one, .nir, .onnx"
+    for command in (("compile", path, "-o", case.folder / "a.npi"), ("verify", path, case.image, case.frames)):
+        assert refused(call(capsys, *command), words).endswith(end)
+    assert not (case.folder / "a.npi").exists()
+
+
+@pytest.mark.parametrize("suffix", [".json", ".toml", ""])
+def test_the_arrays_of_a_network_are_no_network(case, capsys, suffix):
+    """The network is named where it lies beside them; else what a weight dump is."""
+    arrays = case.folder / "mine.npz"
+    np.savez(arrays, weight=np.ones((2, 2), np.int8))
+    (case.folder / "mine.json").write_text("{}")
+    if suffix:
+        text = {".json": case.network.read_text(), ".toml": 'format = "layered-network"\n'}[suffix]
+        (case.folder / f"mine{suffix}").write_text(text)
+    beside = arrays.with_suffix(suffix)
+    words = f"these are the arrays beside {beside}; give {beside}"
+    if not suffix:
+        words = (
+            "a weight dump has an array 'model', too, a string of JSON that tells the layers (docs/weights.md has a "
+            "script), and a layered network is given by its .json"
+        )
+    result = call(capsys, "compile", arrays, "-o", case.folder / "a.npi")
+    refused(result, f"{arrays}: holds arrays, but no network: {words}")
+
+
 def test_no_such_file(case, capsys):
     case.network.unlink()
     compile_refused(case, capsys, "tiny.json", "No such file")
