@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from compiler.costing.cost import CONTROL, Cost, cost_of
+from compiler.costing.cost import Cost, cost_of
 from compiler.costing.search import WORDS, Bounds, Option, all_options, best_option
 from compiler.emit import emit
 from compiler.networks.dead import DeadMatter, find_dead, remove_dead
@@ -26,7 +26,7 @@ from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image
 from neuroproc.cli.watching import configure_progress, progress
-from neuroproc.measuring.measures import count
+from neuroproc.measuring.measures import count, layers_of_units
 
 EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np16 --unroll 1x1"
 MOST_SHOWN = 8
@@ -210,8 +210,7 @@ def image_report(image: ProcessorImage) -> dict[str, object]:
 
 def bits_note(image: ProcessorImage) -> str:
     """The width that the proof against overflow implies, for the units alone."""
-    measures = count(image)
-    units = [layer for layer in measures["layers"] if layer["kind"] not in ("input", CONTROL) and layer["neurons"]]
+    units = layers_of_units(count(image))
     if any(layer["potential_bits"] is None for layer in units):
         if falls_without_end(image):
             return "potentials fall without end: the processor has no floor"

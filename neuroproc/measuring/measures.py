@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,11 @@ def count(image: ProcessorImage) -> dict[str, Any]:
         "outputs": len(image.outputs),
         "layers": layers,
     }
+
+
+def layers_of_units(measures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Layers of `count` that have neurons and are neither the input nor clocks."""
+    return [layer for layer in measures["layers"] if layer["kind"] not in ("input", "control") and layer["neurons"]]
 
 
 def _potential_ranges(image: ProcessorImage, n_layers: int) -> list[tuple[int, int, bool]]:

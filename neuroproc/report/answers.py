@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neuroproc.formats.runs import Run
@@ -11,8 +13,10 @@ from neuroproc.report.tables import Column, scrolling, table
 MOST_CLASSES = 25
 """Of a table of all pairs; of more classes only the pairs that are taken for each other most often are shown."""
 _MOST_PAIRS = 25
-LEVELS = (0.02, 0.1, 0.3, 0.7)
-"""Shares of a label's frames above which a cell has the next darker shade."""
+RIGHT_LEVELS, WRONG_LEVELS = (0.5, 0.8, 0.9, 0.97), (0.004, 0.02, 0.06, 0.2)
+"""Shares of a label's frames above which a cell has the next darker shade: finest where most cells are."""
+_WIDE = 1_000
+"""Frames of a cell from which on all columns are wider."""
 
 
 def answers(run: Run | None) -> Html | None:
@@ -47,10 +51,11 @@ def _confusion(counts: np.ndarray | None) -> Html | None:
     rows = [element("tr", element("th", str(label), scope="row"), *_cells(counts[label], label)) for label in classes]
     caption = (
         "Frames by label (rows) and answer (columns). Blue is right, orange is wrong, and the darker, the larger a "
-        "share of the label's frames."
+        "share of the label's frames: of orange in finer steps."
     )
     parts = element("caption", element("span", caption)), element("thead", head), element("tbody", *rows)
-    return scrolling("Confusion of classes", element("table", *parts, class_="confusion"))
+    wide = " wide" if counts.max() >= _WIDE else ""
+    return scrolling("Confusion of classes", element("table", *parts, class_=f"confusion{wide}"))
 
 
 def _head(text: str) -> Html:
@@ -61,15 +66,16 @@ def _cells(row: np.ndarray, label: int) -> list[Html]:
     all_frames = int(row.sum())
     cells = []
     for answer, frames in enumerate(row.tolist()):
-        shade = f"{'right' if answer == label else 'wrong'}{level(frames / all_frames)}" if frames else None
+        word, levels = ("right", RIGHT_LEVELS) if answer == label else ("wrong", WRONG_LEVELS)
+        shade = f"{word}{level(frames / all_frames, levels)}" if frames else None
         cells.append(element("td", f"{frames:,}", class_=" ".join(filter(None, ("number", shade or "none")))))
     right = f"{row[label] / all_frames:.1%}" if all_frames else ""
     return [*cells, element("td", right, class_="number")]
 
 
-def level(share: float) -> int:
+def level(share: float, levels: Sequence[float]) -> int:
     """Shade of a share above 0: 0 is the palest."""
-    return sum(share > bound for bound in LEVELS)
+    return sum(share > bound for bound in levels)
 
 
 def _pairs(counts: np.ndarray) -> Html:

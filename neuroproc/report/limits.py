@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa_spec.image import ProcessorImage
-from neuroproc.measuring.measures import count
+from neuroproc.measuring.measures import count, layers_of_units
 from neuroproc.report.html import Content, Html, element, joined, name_of, section
 from neuroproc.report.svg import bar
 from neuroproc.report.tables import Column, table
@@ -55,15 +55,16 @@ def limits_of(image: ProcessorImage) -> tuple[Limit, ...]:
     fan_in = np.bincount(image.target, minlength=image.n_neurons)
     fan_out = np.diff(image.row_start)
     weight, threshold = _range(image.weight), _range(image.threshold)
+    bits = measures["potential_bits"]
     return (
         Limit("Neurons", "", None, image.n_neurons, None, spec.max_neurons, "max_neurons"),
         Limit("Synapses", "", None, image.n_synapses, None, spec.max_synapses, "max_synapses"),
-        Limit("Weights", "", *weight, spec.weight_min, spec.weight_max, "weight_min, weight_max"),
+        Limit("Weights of synapses", "", *weight, spec.weight_min, spec.weight_max, "weight_min, weight_max"),
         Limit("Thresholds", "", *threshold, spec.threshold_min, spec.threshold_max, "threshold_min, threshold_max"),
         Limit("Longest delay", "cycles", None, image.max_delay, None, spec.max_delay, "max_delay"),
         Limit("Largest fan-in", "synapses", None, int(fan_in.max(initial=0)), None, spec.max_fan_in, "max_fan_in"),
         Limit("Largest fan-out", "synapses", None, int(fan_out.max(initial=0)), None, spec.max_fan_out, "max_fan_out"),
-        Limit("Potential", "bits", None, measures["potential_bits"], None, spec.potential_bits, "potential_bits"),
+        Limit("Potential of any neuron", "bits", None, bits, None, spec.potential_bits, "potential_bits"),
     )
 
 
@@ -91,6 +92,20 @@ def limits(image: ProcessorImage) -> Html:
         "limits",
         element("p", *_manners(image)),
         table(f"What the image uses of profile {image.spec.name}", columns, rows),
+        element("p", _apart(image), class_="note"),
+    )
+
+
+def _apart(image: ProcessorImage) -> str:
+    """What these figures hold beside the network's own."""
+    if not image.layers:
+        return "Weights are those of all synapses; potentials are those of all neurons, before they are reset."
+    units = layers_of_units(count(image))
+    bits = [layer["potential_bits"] for layer in units]
+    alone = "" if not bits or None in bits else f"; the units of the network's layers alone need {max(bits)} bits"
+    return (
+        "Weights are those of all synapses: beside the network's own also what clocks, gates and relays charge, which "
+        f"may be larger. Potentials are those of all neurons, inputs and clocks included{alone}."
     )
 
 

@@ -14,7 +14,10 @@ from tennlab_helpers import small_network, write_network
 
 import neuroproc
 from isa_spec.image import graph_digest
+from isa_spec.potentials import signed_bits
+from neuroproc.cli.compile import bits_note
 from neuroproc.formats.runs import Run, run_of
+from neuroproc.measuring.measures import layers_of_units
 from neuroproc.measuring.quantities import quantity
 from neuroproc.pictures.timetable import shown_until, timetable
 from neuroproc.pictures.traces import telling_trace
@@ -124,17 +127,22 @@ def test_figures_are_those_of_count():
 def test_limits_are_those_that_the_image_uses():
     image = tiny_image()
     found = {limit.name: limit for limit in limits_of(image)}
-    assert (found["Weights"].lowest, found["Weights"].highest) == (image.weight.min(), image.weight.max())
-    assert found["Weights"].share == max(image.weight.min() / -128, image.weight.max() / 127)
+    weights = found["Weights of synapses"]
+    assert (weights.lowest, weights.highest) == (image.weight.min(), image.weight.max())
+    assert weights.share == max(image.weight.min() / -128, image.weight.max() / 127)
     assert found["Thresholds"].share == image.threshold.max() / 255
     assert (found["Longest delay"].highest, found["Longest delay"].allowed_highest) == (image.max_delay, 255)
     assert found["Largest fan-in"].highest == max(image.target.tolist().count(n) for n in range(image.n_neurons))
     assert found["Largest fan-out"].highest == max(image.source().tolist().count(n) for n in range(image.n_neurons))
-    assert found["Potential"].highest == neuroproc.count(image)["potential_bits"]
+    assert found["Potential of any neuron"].highest == neuroproc.count(image)["potential_bits"]
     assert found["Neurons"].share is None
     table = page_of(image).table("What the image uses of profile np8")
     assert table.row("Neurons")[:3] == [f"{image.n_neurons}", "no limit", ""]
     assert table.row("Longest delay")[:2] == [f"{image.max_delay} cycles", "255"]
+    units = bits_note(image).split()[4]
+    layers = layers_of_units(neuroproc.count(image))
+    assert int(units) == max(signed_bits(*layer["potential_range"]) for layer in layers)
+    assert f"the units of the network's layers alone need {units} bits." in page_of(image).text
 
 
 def test_a_run_tells_accuracy_confusion_and_activity(result):
@@ -372,3 +380,15 @@ def test_encoding_and_decoding_are_told_in_words():
 def test_only_markup_is_markup():
     assert element("p", "a < b", Html("<br>"), None, class_='"').markup == '<p class="&quot;">a &lt; b<br></p>'
     assert joined("<", element("svg", aria_hidden="true", role=None)).markup == '&lt;<svg aria-hidden="true"></svg>'
+
+
+def test_shades_tell_few_mistakes_from_more(result):
+    """One, fifteen and sixty of about a thousand have shades of their own, the darker, the more."""
+    image = tiny_image()
+    counts = np.array([[904, 1, 15, 60], [0, 980, 0, 0], [0, 0, 980, 0], [0, 0, 0, 980]])
+    run = dataclasses.replace(
+        run_of(image, result), confusion=counts, correct=int(counts.trace()), frames=int(counts.sum())
+    )
+    page = page_of(image, run)
+    found = [a["class"].split()[1] for _, a in page.elements if re.search("right|wrong", a.get("class") or "")]
+    assert found == ["right3", "wrong0", "wrong1", "wrong3", "right4", "right4", "right4"]
