@@ -11,6 +11,7 @@ import numpy as np
 
 from isa_spec.errors import FormatError, ResourceError
 from isa_spec.kinds import check_groups, check_kinds, check_leaks, check_once
+from isa_spec.limits import check_delays, check_fans, check_range
 from isa_spec.potentials import check_potentials
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
@@ -228,7 +229,7 @@ def build_image(
     _check_neurons("synapse target", post, n_neurons)
     check_range(spec, "threshold", theta)
     check_range(spec, "weight", w)
-    _check_delays(spec, d)
+    check_delays(spec, d)
     one, output = _chosen("once", once, n_neurons, 0), _chosen("group", group, n_neurons, -1)
     k, leaky = _chosen("kind", kind, len(w), 0), _chosen("leaks", leaks, n_neurons, 0)
     check_kinds(spec, k, w)
@@ -280,43 +281,6 @@ def _check_neurons(what: str, numbers: np.ndarray, n_neurons: int) -> None:
         raise FormatError(f"{what} {wrong[0]}, allowed 0..{n_neurons - 1}")
 
 
-def _check_delays(spec: ProcessorSpec, delay: np.ndarray) -> None:
-    shortest, longest = int(delay.min(initial=1)), int(delay.max(initial=1))
-    if shortest < 1:
-        raise FormatError(f"delay {shortest}, allowed 1 and above: nothing arrives in the cycle it was sent")
-    allowed = np.iinfo(np.int32).max if spec.max_delay is None else spec.max_delay
-    if longest > allowed:
-        raise ResourceError(
-            f"delay {longest}, allowed 1..{allowed} (max_delay of profile {spec.name}); insert relays or choose a "
-            "profile with longer delays",
-            limit="max_delay",
-            used=longest,
-            allowed=int(allowed),
-        )
-
-
-def check_range(spec: ProcessorSpec, key: str, values: np.ndarray) -> None:
-    """Refuse values outside ``key_min .. key_max`` of the profile.
-
-    Raises
-    ------
-    ResourceError
-        With the first offending value.
-    """
-    low, high = getattr(spec, f"{key}_min"), getattr(spec, f"{key}_max")
-    wrong = np.flatnonzero((values < low) | (values > high))
-    if len(wrong):
-        value = int(values[wrong[0]])
-        limit, allowed = (f"{key}_min", low) if value < low else (f"{key}_max", high)
-        raise ResourceError(
-            f"{key}[{wrong[0]}] = {value}, allowed {low}..{high} ({limit} of profile {spec.name}); "
-            "choose a wider profile",
-            limit=limit,
-            used=value,
-            allowed=allowed,
-        )
-
-
 def check_image(image: ProcessorImage) -> None:
     """Hold an image against its own shape and against its processor.
 
@@ -351,7 +315,7 @@ def check_image(image: ProcessorImage) -> None:
         raise FormatError("section start: unknown input port")
     check_range(spec, "threshold", image.threshold)
     check_range(spec, "weight", image.weight)
-    _check_delays(spec, image.delay)
+    check_delays(spec, image.delay)
     check_kinds(spec, image.kind, image.weight)
     check_leaks(spec, image.leaks, n_neurons)
     check_once(spec, image.once, n_neurons)
@@ -377,22 +341,8 @@ def check_image(image: ProcessorImage) -> None:
                 used=int(uses.max()),
                 allowed=1,
             )
-    _check_fans(image)
+    check_fans(spec, np.bincount(image.target, minlength=n_neurons), np.diff(image.row_start))
     check_potentials(image)
-
-
-def _check_fans(image: ProcessorImage) -> None:
-    """Refuse neurons with more synapses than the processor lets arrive at one, or leave one."""
-    fans = (
-        ("max_fan_in", "arrive at", np.bincount(image.target, minlength=image.n_neurons)),
-        ("max_fan_out", "leave", np.diff(image.row_start)),
-    )
-    for limit, verb, fan in fans:
-        allowed, used = getattr(image.spec, limit), int(fan.max(initial=0))
-        if allowed is not None and used > allowed:
-            found = f"{used} synapses {verb} neuron {np.argmax(fan)}, allowed {allowed} ({limit} of profile "
-            remedy = f"{image.spec.name}); use fewer, or a profile that allows more"
-            raise ResourceError(found + remedy, limit=limit, used=used, allowed=allowed)
 
 
 def graph_digest(image: ProcessorImage) -> str:
