@@ -97,7 +97,8 @@ def fold_labels(
 ) -> list[tuple[str, int, int]]:
     """Tiles that are named, with the cycles and the neurons of the fold below which each stands.
 
-    They are of folds that no faster one undercuts in neurons, where there is room for the name.
+    They are of folds that no faster one undercuts in neurons, where there is room for the name; of several with the
+    same tile, which differ in slots or channels, the fastest alone may have it.
     """
     places = {
         (_share(fold["interval"], across), _share(fold[name], along))
@@ -105,14 +106,18 @@ def fold_labels(
         for name in ("neurons", "synapses")
     }
     taken: list[tuple[float, float]] = []
-    found = []
+    found: list[tuple[str, int, int]] = []
+    named: set[str] = set()
     for interval, neurons in _falling(sorted((fold["interval"], fold["neurons"]) for fold in folds)):
+        tile = next(fold["unroll"] for fold in folds if (fold["interval"], fold["neurons"]) == (interval, neurons))
+        if tile in named:
+            continue
+        named.add(tile)
         x, y = _share(interval, across), _share(neurons, along) - LOWER
         beside = any(abs(x - right) < APART / 2 + MARK and abs(y - up) < LINE / 2 + MARK for right, up in places)
         if not beside and not any(abs(x - right) < APART and abs(y - up) < LINE for right, up in taken):
             taken.append((x, y))
-            words = [fold["unroll"] for fold in folds if (fold["interval"], fold["neurons"]) == (interval, neurons)]
-            found.append((words[0], interval, neurons))
+            found.append((tile, interval, neurons))
     return found
 
 

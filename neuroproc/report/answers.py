@@ -50,8 +50,8 @@ def _confusion(counts: np.ndarray | None) -> Html | None:
     )
     rows = [element("tr", element("th", str(label), scope="row"), *_cells(counts[label], label)) for label in classes]
     caption = (
-        "Frames by label (rows) and answer (columns). Blue is right, orange is wrong, and the darker, the larger a "
-        "share of the label's frames: of orange in finer steps."
+        "Frames by label (rows) and answer (columns). Blue is right, orange is wrong, and the stronger, the larger "
+        "a share of the label's frames: of orange in finer steps."
     )
     parts = element("caption", element("span", caption)), element("thead", head), element("tbody", *rows)
     wide = " wide" if counts.max() >= _WIDE else ""

@@ -48,9 +48,19 @@ def test_named_are_folds_that_nothing_undercuts(tiny):
     folds = [as_dict(option) for option in tiny.shown]
     named = fold_labels(folds, (1, 10_000), (10, 100_000))
     assert len(named) > 3
+    assert len({unroll for unroll, _, _ in named}) == len(named)
     for unroll, interval, neurons in named:
         assert any((f["unroll"], f["interval"], f["neurons"]) == (unroll, interval, neurons) for f in folds)
         assert not any(f["interval"] <= interval and f["neurons"] < neurons for f in folds)
+
+
+def test_of_folds_with_one_tile_the_fastest_alone_is_named():
+    """Others have longer slots, or channels in turns: the same name would stand there several times."""
+    fold = {"unroll": "1x1", "synapses": 5_000}
+    slots = [{**fold, "interval": 100 * n, "neurons": 1_000 // n} for n in (1, 2, 4)]
+    assert fold_labels(slots, (1, 10_000), (10, 100_000)) == [("1x1", 100, 1_000)]
+    hidden = {**fold, "unroll": "2x2", "interval": 100, "neurons": 950}
+    assert fold_labels([*slots, hidden], (1, 10_000), (10, 100_000)) == [("2x2", 100, 950), ("1x1", 200, 500)]
 
 
 @pytest.mark.parametrize("entry", [None, ONE_FOLD, ROW], ids=["tiny", "one fold", "a row"])
