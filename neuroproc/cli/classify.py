@@ -25,7 +25,7 @@ from neuroproc.measuring.cost_table import as_dict as bill_as_dict
 from neuroproc.measuring.cost_table import bill_of, load_cost_table, work_of
 from neuroproc.processor import ENGINES
 
-EXAMPLE = "neuroproc classify digits.npi digits_frames.npz --labels digits_frames.npz --limit 100"
+EXAMPLE = "neuroproc classify digits.npi neuroproc/data/digits_frames.npz --labels neuroproc/data/digits_frames.npz"
 SHARD_FRAMES = 1000
 """About how many frames are run between two results that are kept."""
 

@@ -28,7 +28,7 @@ from neuroproc.cli.streams import STANDARD, put_image
 from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.measuring.measures import count, layers_of_units
 
-EXAMPLE = "neuroproc compile examples/lenet/lenet.json -o lenet.npi --profile np16 --unroll 1x1"
+EXAMPLE = "neuroproc compile neuroproc/data/digits.json -o digits.npi --profile np8 --unroll 1x1"
 MOST_SHOWN = 8
 """Dead channels that a line names."""
 

@@ -8,7 +8,7 @@ from neuroproc.cli.show import headline, print_json, table
 from neuroproc.cli.streams import get_image
 from neuroproc.measuring.measures import count
 
-EXAMPLE = "neuroproc count lenet.npi --json"
+EXAMPLE = "neuroproc count digits.npi --json"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from neuroproc.cli.streams import get_image
 from neuroproc.explaining.explanation import Arrival, Explanation, explain_cycles
 from neuroproc.explaining.places import Places
 
-EXAMPLE = "neuroproc explain digits.npi --frames digits_frames.npz 'fc2[3,0,0]@207'"
+EXAMPLE = "neuroproc explain digits.npi --frames neuroproc/data/digits_frames.npz 'fc2[3,0,0]@207'"
 MOST = 12
 """Arrivals that are shown of a cycle; --json has them all."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-EXAMPLE = "neuroproc plot raster digits.npi --frames digits_frames.npz"
+EXAMPLE = "neuroproc plot raster digits.npi --frames neuroproc/data/digits_frames.npz"
 ROOM = "neuroproc.cli.plotting"
 KINDS: Mapping[str, str] = {
     "raster": "who fires when, layer by layer",

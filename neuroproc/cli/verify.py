@@ -26,7 +26,7 @@ from neuroproc.cli.streams import get_image
 from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.formats.frames import read_frames
 
-EXAMPLE = "neuroproc verify digits.json digits.npi digits_frames.npz --limit 20"
+EXAMPLE = "neuroproc verify neuroproc/data/digits.json digits.npi neuroproc/data/digits_frames.npz --limit 20"
 DIFFERENT = 5
 """Exit status when a decision differs."""
 

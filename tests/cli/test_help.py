@@ -45,23 +45,29 @@ def test_help_of_pictures(capsys):
         assert summary.split()[0] in result.out
 
 
+def test_without_a_command_the_commands_are_listed(capsys):
+    result = call(capsys)
+    assert (result.status, result.out) == (2, "")
+    assert result.err == call(capsys, "--help").out
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch, capsys):
-    """A folder with the files that the examples name."""
+    """A folder with the files that the examples name: those of a checkout, and those that other examples write."""
     if not (DATA / "digits.json").exists() or not (ROOT / "examples" / "lenet" / "lenet.json").exists():
         pytest.skip("the shipped networks are not there yet")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    for file in DATA.iterdir():
-        shutil.copy(file, tmp_path)
-    for network, image in (("digits.json", "digits.npi"), ("examples/lenet/lenet.json", "lenet.npi")):
-        assert call(capsys, "compile", network, "-o", image, "--unroll", "1x1").status == 0
+    (tmp_path / "neuroproc").mkdir()
+    shutil.copytree(DATA, tmp_path / "neuroproc" / "data")
+    network, frames = "neuroproc/data/digits.json", "neuroproc/data/digits_frames.npz"
+    assert call(capsys, "compile", network, "-o", "digits.npi", "--unroll", "1x1").status == 0
     image = neuroproc.load_image("digits.npi")
     write_digits(tmp_path / "digits")
-    events = neuroproc.encode_frames(image, neuroproc.read_frames("digits_frames.npz")[:1])
+    events = neuroproc.encode_frames(image, neuroproc.read_frames(frames)[:1])
     neuroproc.write_spikes("spikes.csv", events, image.inputs)
     write_network(tmp_path / "network.json", small_network())
-    (tmp_path / "run.json").write_text(call(capsys, "classify", "digits.npi", "digits_frames.npz", "--json").out)
+    (tmp_path / "run.json").write_text(call(capsys, "classify", "digits.npi", frames, "--json").out)
     (tmp_path / "session.txt").write_text("ML network.json\nASV 0 0 1  1 0 1\nRUN 8\nGSR\n")
     return tmp_path
 

@@ -19,7 +19,7 @@ from neuroproc.pictures.colours import layer_colours
 from neuroproc.pictures.layer_graph import LayerBox, layers_of_image
 from neuroproc.pictures.layers import plot_boxes
 
-EXAMPLE = "neuroproc plot layers digits.json"
+EXAMPLE = "neuroproc plot layers neuroproc/data/digits.json"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from neuroproc.cli.explore import configure_folds, draw, get_folds, summary
 from neuroproc.cli.overwriting import fold_files, refuse_overwriting
 from neuroproc.pictures.canvas import check_target
 
-EXAMPLE = "neuroproc plot pareto digits.json --profile np8"
+EXAMPLE = "neuroproc plot pareto neuroproc/data/digits.json --profile np8"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ from neuroproc.cli.streams import get_image
 from neuroproc.pictures.canvas import check_target
 from neuroproc.pictures.potentials import Trace, plot_potentials, trace_of
 
-EXAMPLE = "neuroproc plot potentials digits.npi --frames digits_frames.npz 'conv1[2,3,4]' --cycles 90"
+EXAMPLE = "neuroproc plot potentials digits.npi --frames neuroproc/data/digits_frames.npz 'conv1[2,3,4]' --cycles 90"
 FRAMES = 1
 """Frames that are run where nothing else is said."""
 FIRED = " *"

@@ -26,7 +26,7 @@ from neuroproc.pictures.text_raster import text_raster
 from neuroproc.probe import SPIKE_CAPACITY, SpikeProbe
 from neuroproc.processor import Processor
 
-EXAMPLE = "neuroproc plot raster digits.npi --frames digits_frames.npz"
+EXAMPLE = "neuroproc plot raster digits.npi --frames neuroproc/data/digits_frames.npz"
 FRAMES = 3
 """Frames that are run where nothing else is said."""
 
