@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from isa_spec.errors import EmulationError
+from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec
 from neuroproc.classifying.host import input_contract
 from neuroproc.cli.classify import positive
@@ -14,9 +16,9 @@ from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_frame
 from neuroproc.cli.show import print_json, table
 from neuroproc.cli.streams import get_image
 from neuroproc.explaining.explanation import Arrival, Explanation, explain_cycles
-from neuroproc.explaining.places import Places
+from neuroproc.explaining.places import Places, is_value
 
-EXAMPLE = "neuroproc explain digits.npi --frames neuroproc/data/digits_frames.npz 'fc2[3,0,0]@207'"
+EXAMPLE = "neuroproc explain digits.npi --frames neuroproc/data/digits_frames.npz 'fc2[3,0,0]'"
 MOST = 12
 """Arrivals that are shown of a cycle; --json has them all."""
 
@@ -27,7 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spikes", metavar="SPIKES", nargs="?", help=SPIKES_HELP)
     parser.add_argument(
         "asked", metavar="NEURON@CYCLE", type=neuron_at_cycle,
-        help="a neuron by number, name, port or LAYER[channel,row,column], and a cycle since the reset",
+        help="a neuron by number, name, port or LAYER[channel,row,column], and a cycle since the reset; after "
+        "LAYER[...] it may be left out: the first that carries this value of frame 0 (the last line tells the others)",
     )  # fmt: skip
     parser.add_argument("--frames", metavar="FRAMES", help=FRAMES_HELP)
     parser.add_argument(
@@ -37,8 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     configure_events(parser)
 
 
-def neuron_at_cycle(text: str) -> tuple[str, int]:
-    """A neuron and a cycle."""
+def neuron_at_cycle(text: str) -> tuple[str, int | None]:
+    """A neuron and a cycle; None for the one that a value of frame 0 begins in."""
+    if is_value(text):
+        return text, None
     neuron, _, cycle = text.rpartition("@")
     if not neuron or not cycle.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}' is not NEURON@CYCLE, as 12@40, in.0.0.0@3 or 'conv1[0,2,3]@40'")
@@ -48,8 +53,9 @@ def neuron_at_cycle(text: str) -> tuple[str, int]:
 def execute(args: argparse.Namespace) -> int:
     """Run and print."""
     check_given(args)
-    neuron, cycle = args.asked
     image = get_image(args.image)
+    neuron, asked = args.asked
+    cycle = _first_cycle(image, neuron) if asked is None else asked
     if args.frames is None:
         events = get_spikes(args, image)
     else:
@@ -64,6 +70,16 @@ def execute(args: argparse.Namespace) -> int:
         if when is not None:
             print(f"\n{neuron} of frame n begins in cycle {when[0]:,} + {when[1]:,} n")
     return 0
+
+
+def _first_cycle(image: ProcessorImage, value: str) -> int:
+    """Cycle in which a value of frame 0 begins."""
+    places = Places(image)
+    places.find(value)
+    when = places.cycles_of(value)
+    if when is None:
+        raise EmulationError(f"'{value}' is a name here, and no value of a layer; write {value}@CYCLE")
+    return when[0]
 
 
 def summary(explanation: Explanation, spec: ProcessorSpec) -> str:

@@ -150,6 +150,11 @@ class Places:
         )
 
 
+def is_value(text: str) -> bool:
+    """Whether a text has the form ``LAYER[channel,row,column]``."""
+    return _VALUE.match(text) is not None
+
+
 def carries_value(image: ProcessorImage, cycle: np.ndarray, neuron: np.ndarray, n_frames: int | None) -> np.ndarray:
     """Which spikes carry a value of their layer's map, as `Places.at` has it: bool[n_spikes].
 

@@ -185,6 +185,30 @@ def test_frames_are_the_spikes_that_they_make(digits, capsys):
         assert f" of frame {frame}  " in given.out
 
 
+def test_a_value_without_a_cycle_is_that_of_frame_0(digits, capsys):
+    folder, image = digits
+    contract = next(layer.contract for layer in image.layers if layer.name == "conv1")
+    inputs = ("--frames", DATA / "digits_frames.npz")
+    for where in ((0, 0, 0), (2, 3, 4), (7, 7, 7)):
+        value = "conv1[{},{},{}]".format(*where)
+        alone = call(capsys, "explain", folder / "digits.npi", *inputs, value)
+        first = call(capsys, "explain", folder / "digits.npi", *inputs, f"{value}@{contract.cycles()[where]}")
+        assert (alone.status, alone.err) == (0, "")
+        assert alone.out == first.out
+        assert alone.out.splitlines()[0].endswith(f"carries {value} of frame 0")
+
+
+@pytest.mark.error
+def test_a_name_that_looks_like_a_value_wants_its_cycle(tmp_path, capsys):
+    image = build_image(make_spec(), [3], [], [], [], [], [Port("a", 0)], [Port("o[0,0,0]", 0)])
+    neuroproc.save_image(tmp_path / "a.npi", image)
+    (tmp_path / "a.csv").write_text("cycle,port,value\n0,a,3\n")
+    result = call(capsys, "explain", tmp_path / "a.npi", tmp_path / "a.csv", "o[0,0,0]")
+    assert (result.status, result.out) == (3, "")
+    assert "'o[0,0,0]' is a name here, and no value of a layer; write o[0,0,0]@CYCLE" in result.err
+    assert call(capsys, "explain", tmp_path / "a.npi", tmp_path / "a.csv", "o[0,0,0]@0").status == 0
+
+
 @pytest.mark.error
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
@@ -195,6 +219,8 @@ def test_frames_are_the_spikes_that_they_make(digits, capsys):
         (["spikes.csv", "1@1", "--cycles", "0"], 2, "'0' is not a positive integer"),
         (["1@1"], 3, "either SPIKES or --frames FRAMES is the input; give one of them"),
         (["spikes.csv", "1@1", "--frames", "f.npz"], 3, "either SPIKES or --frames FRAMES is the input"),
+        (["spikes.csv", "conv1[9,0,0]"], 3, "conv1[9,0,0] is outside the layer's map, allowed: channel 0..7"),
+        (["spikes.csv", "nobody[0,0,0]"], 3, "'nobody' is no layer with a map"),
         (["spikes.csv", "nobody@1"], 3, "'nobody' is no neuron of the image"),
         (["missing.csv", "1@1"], 3, "missing.csv"),
         (["spikes.csv", "1@1", "--bin", "1ms"], 3, "--bin is for event files"),
