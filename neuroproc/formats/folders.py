@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from isa_spec.errors import FormatError
-from neuroproc.formats.frames import read_examples, read_frames, read_labels
+from neuroproc.formats.frames import read_examples, read_frames, read_labels, read_named
 
 PARTS = ("train", "test")
 
@@ -35,7 +35,7 @@ def _cifar(suffix: str) -> Mapping[str, tuple[tuple[str, str | None], ...]]:
 
 
 LAYOUTS = (
-    # One file has both: `read_frames` and `read_labels` look for the arrays of their names.
+    # One file has both: `read_named` looks for the arrays of their names.
     Layout("NumPy", {part: ((f"{part}.npz", f"{part}.npz"),) for part in PARTS}),
     Layout(
         "MNIST",
@@ -105,6 +105,8 @@ def read_part(folder: Path, layout: Layout, part: str) -> tuple[np.ndarray, np.n
 
 
 def _read_pair(frames: Path, labels: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    if frames == labels:
+        return read_named(frames)
     if labels is not None:
         return read_frames(frames), read_labels(labels)
     values, inside = read_examples(frames)

@@ -53,12 +53,7 @@ def read_labels(path: str | Path) -> np.ndarray:
     FormatError
         If the file is none of these, is truncated, or holds anything but one integer of 0 or above per frame.
     """
-    array = _integers(_read(path), "labels", str(path))
-    if array.ndim != 1:
-        raise FormatError(f"{path}: labels have shape {list(array.shape)}, allowed: [N]")
-    if len(array) and array.min() < 0:
-        raise FormatError(f"{path}: label {array.min()} is negative, allowed: 0 and above")
-    return array.astype(np.int64)
+    return _labels(_read(path), str(path))
 
 
 def read_examples(path: str | Path, shape: tuple[int, int, int] | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -71,15 +66,23 @@ def read_examples(path: str | Path, shape: tuple[int, int, int] | None = None) -
     As `read_frames`.
     """
     content = _read(path)
-    array = _integers(content, "frames", str(path))
-    if shape is not None:
-        frames = as_frames(array, shape, str(path))
-    elif array.ndim in (3, 4):
-        frames = array[:, None] if array.ndim == 3 else array
-    else:
-        raise FormatError(f"{path}: frames have shape {list(array.shape)}, allowed: [N, C, H, W] or [N, H, W]")
-    labels = content.arrays["labels"] if content.labelled else None
-    return frames if frames.dtype == np.uint8 else frames.astype(np.int64), labels
+    return _frames(content, str(path), shape), content.arrays["labels"] if content.labelled else None
+
+
+def read_named(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and labels of one ``.npz``, by their names alone: as `read_frames` and `read_labels`, from one reading.
+
+    Raises
+    ------
+    FormatError
+        As these, or if an array has another name.
+    """
+    content, where = _read(path), str(path)
+    for name in ("frames", "labels"):
+        if name not in content.arrays:
+            found = ", ".join(content.arrays) or "none"
+            raise FormatError(f"{where}: no array '{name}', found: {found}; allowed: the arrays frames and labels")
+    return _frames(content, where), _labels(content, where)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,26 @@ def _read(path: str | Path) -> _Content:
     if data and len(data) % RECORD == 0 and not _is_whole_idx(data):
         return _Content(decode_records(data, where), labelled=True)
     return _Content({"": _decode_idx(data, where)})
+
+
+def _frames(content: _Content, where: str, shape: tuple[int, int, int] | None = None) -> np.ndarray:
+    array = _integers(content, "frames", where)
+    if shape is not None:
+        frames = as_frames(array, shape, where)
+    elif array.ndim in (3, 4):
+        frames = array[:, None] if array.ndim == 3 else array
+    else:
+        raise FormatError(f"{where}: frames have shape {list(array.shape)}, allowed: [N, C, H, W] or [N, H, W]")
+    return frames if frames.dtype == np.uint8 else frames.astype(np.int64)
+
+
+def _labels(content: _Content, where: str) -> np.ndarray:
+    array = _integers(content, "labels", where)
+    if array.ndim != 1:
+        raise FormatError(f"{where}: labels have shape {list(array.shape)}, allowed: [N]")
+    if len(array) and array.min() < 0:
+        raise FormatError(f"{where}: label {array.min()} is negative, allowed: 0 and above")
+    return array.astype(np.int64)
 
 
 def _integers(content: _Content, key: str, where: str) -> np.ndarray:

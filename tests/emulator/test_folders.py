@@ -28,6 +28,17 @@ def test_arrays_that_are_not_whole(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"has no data set, allowed: one of train\.npz \(NumPy\); train-images"):
         find_layout(tmp_path)
     np.savez(tmp_path / "train.npz", frames=FRAMES)
+    with pytest.raises(FormatError, match=r"train\.npz: no array 'labels', found: frames; allowed: the arrays f"):
+        read_part(tmp_path, find_layout(tmp_path), "train")
+    np.savez(tmp_path / "train.npz", x=FRAMES, y=LABELS)
+    with pytest.raises(
+        FormatError, match=r"train\.npz: no array 'frames', found: x, y; allowed: the arrays frames and l"
+    ):
+        read_part(tmp_path, find_layout(tmp_path), "train")
+    np.savez(tmp_path / "train.npz")
+    with pytest.raises(FormatError, match=r"train\.npz: no array 'frames', found: none; allowed: "):
+        read_part(tmp_path, find_layout(tmp_path), "train")
+    np.savez(tmp_path / "train.npz", frames=FRAMES, labels=FRAMES)
     with pytest.raises(FormatError, match=r"train\.npz: labels have shape \[4, 3, 4\], allowed: \[N\]"):
         read_part(tmp_path, find_layout(tmp_path), "train")
     (tmp_path / "train-images-idx3-ubyte").touch()
