@@ -56,8 +56,10 @@ def find_layout(folder: Path) -> Layout:
     Raises
     ------
     FormatError
-        If it holds no data set, or more than one.
+        If it holds no data set, or more than one, or is a file.
     """
+    if folder.is_file():
+        raise FormatError(f"{folder}: is a file; give the folder: {folder.parent}")
     found = [layout for layout in LAYOUTS if any(_find(folder, frames) for frames, _ in layout.files["train"])]
     if len(found) != 1:
         known = "; ".join(f"{_range(layout)} ({layout.name})" for layout in LAYOUTS)

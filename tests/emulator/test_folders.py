@@ -1,5 +1,6 @@
 """Folders of labelled frames: arrays of one's own beside data sets as they are published."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,13 @@ def test_arrays_of_ones_own(tmp_path: Path) -> None:
         assert found is not None
         assert np.array_equal(found[0], FRAMES[:n, None])
         assert np.array_equal(found[1], LABELS[:n])
+
+
+@pytest.mark.error
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    np.savez(tmp_path / "train.npz", labels=LABELS, frames=FRAMES)
+    with pytest.raises(FormatError, match=rf"train\.npz: is a file; give the folder: {re.escape(str(tmp_path))}$"):
+        find_layout(tmp_path / "train.npz")
 
 
 @pytest.mark.error
