@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from isa_spec.arrays import ZIP_MAGIC
+from isa_spec.arrays import ZIP_MAGIC, unzip
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes
 from isa_spec.image import ProcessorImage, graph_digest
@@ -85,8 +85,11 @@ def read_run(source: str | Path | bytes, image: ProcessorImage, where: str = "")
     """
     data = source if isinstance(source, bytes) else read_bytes(source)
     where = where or ("<run>" if isinstance(source, bytes) else str(source))
-    if holds_recording(data) or data.startswith(ZIP_MAGIC):
+    if holds_recording(data):
         return _recorded(data, where, image)
+    if data.startswith(ZIP_MAGIC):
+        unzip(data, where, "numpy archive")  # says so if it is truncated
+        raise FormatError(f"{where}: no run; {WANTED}")
     return _classified(data, where, image)
 
 

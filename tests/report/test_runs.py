@@ -129,6 +129,18 @@ def test_what_is_no_run_is_refused(case, tmp_path, capsys, content, words):
 
 
 @pytest.mark.error
+def test_arrays_are_no_run(case, tmp_path, capsys):
+    """Frames, for example; of both things that are runs, the usual one is named first."""
+    path, report = tmp_path / "test.npz", ("report", case.image, tmp_path / "test.npz", "-o", tmp_path / "page.html")
+    np.savez(path, frames=np.zeros((1, 4, 6), np.uint8))
+    wanted = "no run; give what `neuroproc classify --json` printed, or a recording of `neuroproc run --record`"
+    refused(call(capsys, *report), f"{path}: {wanted}")
+    path.write_bytes(path.read_bytes()[:-10])
+    refused(call(capsys, *report), f"{path}: ", "truncated")
+    assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.error
 def test_recordings_that_do_not_fit_are_refused(case, tmp_path, capsys):
     image = neuroproc.load_image(case.image)
     potentials = tmp_path / "potentials.npz"
