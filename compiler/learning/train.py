@@ -386,7 +386,11 @@ def _schedule(name: str, epochs: int, n_layers: int) -> Schedule:
         raise NetworkError(f"schedule {name!r}, allowed: {', '.join(SCHEDULES)}")
     fewest = {"scheduled": 2, "simple": n_layers + 2, "adaptive": n_layers + 2}[name]
     if epochs < fewest:
-        raise NetworkError(f"{epochs} epochs, but to sharpen {n_layers} layers '{name}' needs {fewest} and more")
+        training, layers = (f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((epochs, "epoch"), (n_layers, "layer")))
+        raise NetworkError(
+            f"{training} of training: too short for the schedule '{name}', which needs at least {fewest} epochs to "
+            f"sharpen {layers} to steps; train for more epochs"
+        )
     if name == "scheduled":
         return spread(max(1.0, BLUNT * epochs), epochs - 0.5, n_layers)
     if name == "simple":

@@ -135,7 +135,19 @@ def test_the_data_are_not_overwritten_by_the_network(name, link, tmp_path, capsy
         ("whetstone", ("--network", "4C9-10"), ("[1, 8, 8]", "too small")),
         ("whetstone", ("--bits", 9), ("9 bits", "2..8")),
         ("whetstone", ("--planes", 17), ("17 planes", "1..16")),
-        ("whetstone", ("--epochs", 1), ("1 epochs", "needs 2")),
+        (
+            "whetstone",
+            ("--epochs", 1),
+            (
+                "1 epoch of training: too short for the schedule 'scheduled', which needs at least 2 epochs to sharpen "
+                "2 layers to steps; train for more epochs",
+            ),
+        ),
+        (
+            "whetstone",
+            ("--epochs", 3, "--schedule", "simple"),
+            ("3 epochs of training: too short for the schedule 'simple', which needs at least 4 epochs to sharpen 2 ",),
+        ),
         ("straight-through", ("--start", "none.npz"), ("none.npz",)),
         ("rate", ("--network", "4C3-12"), ("12 outputs for 10 classes",)),
         ("rate", ("--steps", 256), ("steps", "1..255")),
