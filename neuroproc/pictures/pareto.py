@@ -105,20 +105,22 @@ def fold_labels(
         for fold in folds
         for name in ("neurons", "synapses")
     }
+    fastest: dict[str, tuple[int, int]] = {}
+    for point in _falling(sorted((fold["interval"], fold["neurons"]) for fold in folds)):
+        tile = next(fold["unroll"] for fold in folds if (fold["interval"], fold["neurons"]) == point)
+        fastest.setdefault(tile, point)
+    names = list(fastest)
     taken: list[tuple[float, float]] = []
-    found: list[tuple[str, int, int]] = []
-    named: set[str] = set()
-    for interval, neurons in _falling(sorted((fold["interval"], fold["neurons"]) for fold in folds)):
-        tile = next(fold["unroll"] for fold in folds if (fold["interval"], fold["neurons"]) == (interval, neurons))
-        if tile in named:
-            continue
-        named.add(tile)
+    found = []
+    # The largest and the smallest tile have the first choice.
+    for tile in dict.fromkeys([*names[:1], *names[-1:], *names]):
+        interval, neurons = fastest[tile]
         x, y = _share(interval, across), _share(neurons, along) - LOWER
         beside = any(abs(x - right) < APART / 2 + MARK and abs(y - up) < LINE / 2 + MARK for right, up in places)
         if not beside and not any(abs(x - right) < APART and abs(y - up) < LINE for right, up in taken):
             taken.append((x, y))
             found.append((tile, interval, neurons))
-    return found
+    return sorted(found, key=lambda name: name[1])
 
 
 def spread(places: Sequence[float], least: float = 2 * LINE + 0.02) -> list[float]:

@@ -61,6 +61,10 @@ def test_of_folds_with_one_tile_the_fastest_alone_is_named():
     assert fold_labels(slots, (1, 10_000), (10, 100_000)) == [("1x1", 100, 1_000)]
     hidden = {**fold, "unroll": "2x2", "interval": 100, "neurons": 950}
     assert fold_labels([*slots, hidden], (1, 10_000), (10, 100_000)) == [("2x2", 100, 950), ("1x1", 200, 500)]
+    near = [{**fold, "unroll": f"{4 - n}x1", "interval": 100 + n, "neurons": 1_000 - n} for n in range(4)]
+    assert [name[0] for name in fold_labels([near[0], *near[2:]], (1, 10_000), (10, 100_000))] == ["4x1"]
+    apart = [{**near[0], "interval": 10}, *near[1:]]
+    assert [name[0] for name in fold_labels(apart, (1, 10_000), (10, 100_000))] == ["4x1", "1x1"]
 
 
 @pytest.mark.parametrize("entry", [None, ONE_FOLD, ROW], ids=["tiny", "one fold", "a row"])
