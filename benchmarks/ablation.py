@@ -23,7 +23,7 @@ from benchmarks.checked import compiled
 from compiler.schedule import fill_channels
 from neuroproc.cli.classify import positive
 from neuroproc.cli.compile import rows_by_cols
-from neuroproc.cli.show import progress
+from neuroproc.cli.watching import progress
 
 HEAD = ("choice", "neurons", "synapses", "cycles per frame", "latency", "spikes", "synaptic operations")
 SHORT = 63
@@ -83,7 +83,8 @@ def measured(choice: Choice) -> str:
     found = neuroproc.verify(choice.network, image, choice.frames[:VERIFIED])
     if not found.exact:
         raise AssertionError(f"{choice.words}: {found.first}")
-    run = neuroproc.classify(image, choice.frames, progress=progress(choice.words))
+    with progress(choice.words) as show:
+        run = neuroproc.classify(image, choice.frames, progress=show)
     each = (round(total / len(choice.frames)) for total in (run.spikes, run.synaptic_operations))
     numbers = (image.n_neurons, image.n_synapses, cost.interval, cost.latency, *each)
     return f"| {choice.words} | {' | '.join(f'{number:,}' for number in numbers)} |"

@@ -24,7 +24,7 @@ from methods import Different, Set, percent, predicted, read_set, record_of
 import neuroproc
 from compiler.networks.layers import Conv2d, Dense
 from neuroproc.cli.classify import positive
-from neuroproc.cli.show import progress
+from neuroproc.cli.watching import progress
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "binary"
 NETWORKS = ("binary", "full")
@@ -49,7 +49,8 @@ def step_lines(test: Set) -> Iterator[str]:
             image = neuroproc.compile_network(
                 shown, neuroproc.load_profile(PROFILE), neuroproc.FoldPlan(UNROLL, gate=True)
             )
-            found = neuroproc.classify(image, test.frames, test.labels, progress=progress(f"{name}, {steps} steps"))
+            with progress(f"{name}, {steps} steps") as show:
+                found = neuroproc.classify(image, test.frames, test.labels, progress=show)
             differ = int((found.predictions != predicted(shown, test.frames)).sum())
             if differ:
                 raise Different(f"{name}, {steps} steps: {differ} of {len(test.frames)} classes differ")

@@ -30,7 +30,7 @@ from compiler.learning.conversion import Conversion
 from compiler.learning.course import Course
 from compiler.learning.data import Examples
 from neuroproc.cli.classify import positive
-from neuroproc.cli.show import progress
+from neuroproc.cli.watching import progress
 
 ROOT = Path(__file__).resolve().parents[1]
 UNROLL, WINDOWS = (28, 1), (28, 4)
@@ -149,7 +149,8 @@ def on_processor(
     """
     plan = neuroproc.FoldPlan(unroll, gate=unroll != tuple(network.input_shape[1:]))
     image = neuroproc.compile_network(network, spec, plan)
-    found = neuroproc.classify(image, test.frames, test.labels, progress=progress(words))
+    with progress(words) as show:
+        found = neuroproc.classify(image, test.frames, test.labels, progress=show)
     if right is not None and not np.array_equal(found.predictions, right):
         raise Different(f"{words}: {int((found.predictions != right).sum())} of {len(right)} classes differ")
     return image, found

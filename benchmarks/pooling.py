@@ -31,7 +31,7 @@ from compiler.networks.layers import Conv2d, Dense, Pool2d
 from isa_spec.decoding import to_classes
 from isa_spec.trains import step_values
 from neuroproc.cli.classify import positive
-from neuroproc.cli.show import progress
+from neuroproc.cli.watching import progress
 
 ROOT = Path(__file__).resolve().parents[1]
 MAXIMUM, MEAN = (ROOT / "examples" / name for name in ("pooling/or.json", "rate/rate8.json"))
@@ -335,7 +335,8 @@ def processor_lines(test: Set) -> Iterator[str]:
         network = neuroproc.load_network(ROOT / "examples" / "pooling" / name)
         plan = neuroproc.FoldPlan(unroll, gate=unroll != tuple(network.input_shape[1:]))
         image = neuroproc.compile_network(network, neuroproc.load_profile(profile), plan)
-        found = neuroproc.classify(image, test.frames, test.labels, progress=progress(f"{name} {profile}"))
+        with progress(f"{name} {profile}") as show:
+            found = neuroproc.classify(image, test.frames, test.labels, progress=show)
         differ = int((found.predictions != predicted(network, test.frames)).sum())
         if differ:
             raise Different(f"{name}, {profile}: {differ} of {len(test.frames)} classes differ")

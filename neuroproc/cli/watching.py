@@ -22,17 +22,17 @@ def configure_progress(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def progress(what: str, args: argparse.Namespace) -> Iterator[Progress | None]:
+def progress(what: str, args: argparse.Namespace | None = None) -> Iterator[Progress | None]:
     """A bar if tqdm is there, else a counter in one line, that ends with the block; None where nobody watches.
 
     Parameters
     ----------
     what : str
         What is counted, in the plural.
-    args : argparse.Namespace
-        With the option of `configure_progress`.
+    args : argparse.Namespace, optional
+        With the option of `configure_progress`; without them nobody asked for silence.
     """
-    if args.no_progress or not sys.stderr.isatty():
+    if (args and args.no_progress) or not sys.stderr.isatty():
         yield None
         return
     shown = _shown(what)
