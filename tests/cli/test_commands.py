@@ -286,7 +286,7 @@ def test_frames_and_labels_in_one_archive(case, capsys):
     assert one["confusion"] == two["confusion"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["nothing"], ["count"], ["compile", "x.json"], ["count", "a", "b"]])
+@pytest.mark.parametrize("arguments", [["nothing"], ["count"], ["compile", "x.json"], ["count", "a", "b"]])
 def test_usage_errors(capsys, arguments):
     result = call(capsys, *arguments)
     assert (result.status, result.out) == (2, "")
