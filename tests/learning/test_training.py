@@ -204,7 +204,7 @@ def test_networks_learn(method):
         ({"scale": "unit"}, "scale"),
         ({"network": "4C3-P2-9"}, "9 output units for 10 classes"),
         ({"schedule": "gradual"}, "scheduled, simple"),
-        ({"schedule": "simple"}, "needs 4"),
+        ({"schedule": "simple"}, "needs at least 4 epochs"),
         ({"schedule": Scheduled(((1.0, 2.0),))}, "1 spans for the 2 layers"),
     ],
 )
