@@ -192,7 +192,7 @@ def run_lanes(
             touched = np.uint64(0)
             for part in range(part_row[n], part_row[n + np.uint64(1)]):
                 charge = no_charge()
-                for synapse in range(part_begin[part], part_begin[part + np.uint64(1)]):
+                for synapse in range(part_begin[part], part_begin[np.uint64(part) + np.uint64(1)]):
                     lanes = history[past + np.uint64(small_place[synapse])]
                     charge = add_bytes(charge, lanes, small_weight[synapse])
                     if reached is not None:
