@@ -15,6 +15,11 @@ import numpy as np
 
 from isa_spec.errors import NetworkError
 
+SCHEDULES = ("scheduled", "simple", "adaptive")
+"""How sharpening is dealt out: `Scheduled`, `Simple`, `Adaptive`, to end with the training."""
+BLUNT = 0.3
+"""Part of the epochs before any sharpening."""
+
 
 @dataclass(frozen=True)
 class Simple:
@@ -163,3 +168,28 @@ def _gained(schedule: Adaptive, state: SharpeningState, fraction: float) -> np.n
     if left > 0:
         now[layer] = min(1.0, now[layer] + schedule.critical_rate * left)
     return now
+
+
+def schedule_of(name: str, epochs: int, n_layers: int) -> Schedule:
+    """A schedule by name, one of `SCHEDULES`, dealt out over the epochs.
+
+    Raises
+    ------
+    NetworkError
+        If there is none of that name, or there are too few epochs for it.
+    """
+    if name not in SCHEDULES:
+        raise NetworkError(f"schedule {name!r}, allowed: {', '.join(SCHEDULES)}")
+    fewest = {"scheduled": 2, "simple": n_layers + 2, "adaptive": n_layers + 2}[name]
+    if epochs < fewest:
+        training, layers = (f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((epochs, "epoch"), (n_layers, "layer")))
+        raise NetworkError(
+            f"{training} of training: too short for the schedule '{name}', which needs at least {fewest} epochs to "
+            f"sharpen {layers} to steps; train for more epochs"
+        )
+    if name == "scheduled":
+        return spread(max(1.0, BLUNT * epochs), epochs - 0.5, n_layers)
+    if name == "simple":
+        steps = max(1, int((1 - BLUNT) * (epochs - 1) / n_layers))
+        return Simple(epochs - 1 - steps * n_layers, steps)
+    return Adaptive(start=max(1, min(10, round(BLUNT * epochs))))

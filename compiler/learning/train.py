@@ -19,7 +19,7 @@ from compiler.learning.conversion import Conversion, ReluWeights, to_rate_networ
 from compiler.learning.course import Course, Progress
 from compiler.learning.data import Examples, hold_out
 from compiler.learning.grid import BITS, largest
-from compiler.learning.sharpening import Adaptive, Schedule, Scheduled, Simple, spread
+from compiler.learning.sharpening import Schedule, Scheduled, schedule_of
 from compiler.networks.network import LayeredNetwork
 from isa_spec.coding import check_encoding
 from isa_spec.errors import NetworkError, NeuroprocError
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from compiler.learning.rate import ReluNetwork
     from compiler.learning.spiking_units import SpikingUnits
 
-SCHEDULES = ("scheduled", "simple", "adaptive")
-"""How sharpening is dealt out: `Scheduled`, `Simple`, `Adaptive`, to end with the training."""
-FLOATS, BLUNT, SETTLED = 0.2, 0.3, 0.7
-"""Parts of the epochs: with float weights, before any sharpening, until the straight-through moments settle."""
+FLOATS, SETTLED = 0.2, 0.7
+"""Parts of the epochs: with float weights, until the straight-through moments settle."""
 UNROUNDED, FEW = 0.6, 64
 """Of single spikes: part of the epochs with float weights, and frames in a batch, which learn better by small steps."""
 STEPS = 32
@@ -129,7 +127,7 @@ def train_whetstone(
     course = course or Course(epochs=12)
     architecture = parse_architecture(network, _shape(examples))
     common = _common(architecture, examples, course, bits, planes, scale)
-    chosen = _schedule(schedule, course.epochs, len(architecture.blocks)) if isinstance(schedule, str) else schedule
+    chosen = schedule_of(schedule, course.epochs, len(architecture.blocks)) if isinstance(schedule, str) else schedule
     if isinstance(chosen, Scheduled) and len(chosen.spans) != len(architecture.blocks):
         raise NetworkError(f"{len(chosen.spans)} spans for the {len(architecture.blocks)} layers of '{network}'")
     return _train_units(Whetstone(**common, schedule=chosen), examples, start, checkpoint, watch)
@@ -378,25 +376,6 @@ def _require_unit_per_class(architecture: Architecture, examples: Examples) -> N
             f"network '{architecture.name}' has {architecture.blocks[-1].units} outputs for {examples.classes} "
             "classes, allowed: as many; give the last layer so many units"
         )
-
-
-def _schedule(name: str, epochs: int, n_layers: int) -> Schedule:
-    """A schedule by name, dealt out over the epochs."""
-    if name not in SCHEDULES:
-        raise NetworkError(f"schedule {name!r}, allowed: {', '.join(SCHEDULES)}")
-    fewest = {"scheduled": 2, "simple": n_layers + 2, "adaptive": n_layers + 2}[name]
-    if epochs < fewest:
-        training, layers = (f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((epochs, "epoch"), (n_layers, "layer")))
-        raise NetworkError(
-            f"{training} of training: too short for the schedule '{name}', which needs at least {fewest} epochs to "
-            f"sharpen {layers} to steps; train for more epochs"
-        )
-    if name == "scheduled":
-        return spread(max(1.0, BLUNT * epochs), epochs - 0.5, n_layers)
-    if name == "simple":
-        steps = max(1, int((1 - BLUNT) * (epochs - 1) / n_layers))
-        return Simple(epochs - 1 - steps * n_layers, steps)
-    return Adaptive(start=max(1, min(10, round(BLUNT * epochs))))
 
 
 def _shape(examples: Examples) -> tuple[int, int, int]:

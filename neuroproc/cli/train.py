@@ -14,9 +14,9 @@ from compiler.learning.conversion import DECISIONS, NORMALISATIONS, POOLINGS, Co
 from compiler.learning.course import Course, Progress, jitter_of
 from compiler.learning.data import Examples
 from compiler.learning.grid import BITS
+from compiler.learning.sharpening import SCHEDULES
 from compiler.learning.train import (
     FEW,
-    SCHEDULES,
     STEPS,
     Trained,
     train_binary,
