@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spec import load_profile
 from neuroproc.tennlab.event_machine import EventMachine, taken_over
 from neuroproc.tennlab.image import read_tennlab

@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import neuroproc
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 from isa_spec.spikes import SpikeEvents
 from neuroproc.classifying.host import encode_frames

@@ -23,8 +23,9 @@ from compiler.passes.split_weights import split_weights
 from compiler.plan import FoldPlan
 from compiler.schedule import make_schedule
 from compiler.stages import Schedule
+from isa_spec.building import build_image
 from isa_spec.errors import ResourceError
-from isa_spec.image import ROLES, LayerRecord, Port, ProcessorImage, build_image
+from isa_spec.image import ROLES, LayerRecord, Port, ProcessorImage
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract

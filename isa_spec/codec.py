@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from isa_spec.arrays import decode_npy, encode_npy, to_zip, unzip
+from isa_spec.building import check_image
 from isa_spec.coding import check_encoding, plane_weights
 from isa_spec.decoding import check_decode
 from isa_spec.errors import EmulationError, FormatError, SpecError
-from isa_spec.image import LayerRecord, Port, ProcessorImage, check_image
+from isa_spec.image import LayerRecord, Port, ProcessorImage
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from isa_spec.stream import StreamContract

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from isa_spec.errors import ResourceError
+from isa_spec.image import ProcessorImage
 from isa_spec.kinds import KINDS
-
-if TYPE_CHECKING:
-    from isa_spec.image import ProcessorImage
 
 
 def leaking(image: ProcessorImage) -> np.ndarray:

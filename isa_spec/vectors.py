@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from isa_spec.building import build_image
 from isa_spec.errors import SpecError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.kinds import CHARGE, KINDS
 from isa_spec.schema import Key, check_table, load_toml, place
 from isa_spec.spec import ProcessorSpec, load_profile, spec_from_profile

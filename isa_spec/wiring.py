@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from isa_spec.building import build_image
 from isa_spec.errors import FormatError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 

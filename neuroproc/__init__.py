@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from compiler.schedule import make_schedule
     from compiler.views.dot import image_dot, network_dot
     from compiler.views.graphs import to_graphml, to_networkx
+    from isa_spec.building import build_image
     from isa_spec.errors import (
         EmulationError,
         FormatError,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         ScheduleError,
         SpecError,
     )
-    from isa_spec.image import Port, ProcessorImage, build_image
+    from isa_spec.image import Port, ProcessorImage
     from isa_spec.spec import ProcessorSpec, load_profile, profile_names
     from isa_spec.spikes import SpikeEvents
     from isa_spec.stream import StreamContract
@@ -108,7 +109,7 @@ _HOME = {
     "activity_by_layer": "neuroproc.measuring.activity",
     "bill_of": "neuroproc.measuring.cost_table",
     "bin_events": "neuroproc.formats.binning",
-    "build_image": "isa_spec.image",
+    "build_image": "isa_spec.building",
     "classify": "neuroproc.classifying.classification",
     "classify_by_margin": "neuroproc.classifying.early_exit",
     "classify_shards": "neuroproc.classifying.shards",

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.kinds import CLEAR, SLOPE
 from isa_spec.spec import ProcessorSpec, load_profile
 from isa_spec.spikes import SpikeEvents

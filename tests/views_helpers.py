@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from isa_spec.image import ROLES, Port, build_image
+from isa_spec.building import build_image
+from isa_spec.image import ROLES, Port
 from isa_spec.kinds import KINDS
 from isa_spec.spikes import SpikeEvents
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from compiler.graph import NeuronGraph
 from compiler.passes.one_per_pair import one_per_pair
-from isa_spec.image import ProcessorImage, build_image
+from isa_spec.building import build_image
+from isa_spec.image import ProcessorImage
 
 
 def single_synapses(image: ProcessorImage) -> ProcessorImage:

@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from isa_spec.building import build_image
 from isa_spec.errors import FormatError, ResourceError
 from isa_spec.files import read_bytes
-from isa_spec.image import ROLES, Port, ProcessorImage, build_image
+from isa_spec.image import ROLES, Port, ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.tennlab.network import KINDS, Edge, Network, Node, parse_network
 from neuroproc.tennlab.numbers import common_unit, fraction

@@ -11,7 +11,7 @@ from emulator_helpers import make_spec
 from tennlab_helpers import random_network, random_params
 
 import neuroproc
-from isa_spec.image import build_image
+from isa_spec.building import build_image
 from neuroproc.cli.kinds import PARAMETERS, PROFILE, TENNLAB, kind_of
 from neuroproc.tennlab.parameters import check_params
 

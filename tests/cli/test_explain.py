@@ -8,7 +8,8 @@ from cli_helpers import ROOT, call
 from emulator_helpers import make_spec
 
 import neuroproc
-from isa_spec.image import Port, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port
 from isa_spec.kinds import CHARGE, CLEAR, SLOPE
 from neuroproc.cli.explain import MOST
 

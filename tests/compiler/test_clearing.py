@@ -18,8 +18,9 @@ from compiler.networks.layers import Conv2d, Pool2d
 from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from compiler.schedule import make_schedule
+from isa_spec.building import build_image
 from isa_spec.errors import ResourceError, ScheduleError
-from isa_spec.image import ROLES, build_image
+from isa_spec.image import ROLES
 from isa_spec.spec import load_profile
 from neuroproc.classifying.host import encode_frames
 from neuroproc.probe import PotentialProbe

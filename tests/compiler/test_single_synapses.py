@@ -8,8 +8,9 @@ from emulator_helpers import FAMILIES, family_spec, make_spec, random_events, ra
 
 import neuroproc
 from compiler.passes.single_synapses import single_synapses
+from isa_spec.building import build_image, check_image
 from isa_spec.errors import ResourceError
-from isa_spec.image import ROLES, Port, build_image, check_image
+from isa_spec.image import ROLES, Port
 from neuroproc.probe import SpikeProbe
 from neuroproc.processor import Processor
 

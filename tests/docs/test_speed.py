@@ -131,7 +131,8 @@ import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "benchmarks" / "peers")!r}]
 import numpy as np
 from serving import serve
-from isa_spec.image import Port, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port
 from isa_spec.spec import load_profile
 import neuroproc
 

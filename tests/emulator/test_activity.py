@@ -14,8 +14,9 @@ from latched_helpers import classifier
 import neuroproc
 from compiler.networks.layers import Conv2d
 from compiler.networks.network import LayeredNetwork
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spec import load_profile
 from isa_spec.spikes import SpikeEvents
 from neuroproc.measuring.activity import activity_by_layer, decided_frames, most_spikes

@@ -13,7 +13,8 @@ from emulator_helpers import FAMILIES, family_spec, make_spec, random_image
 import neuroproc
 from compiler.networks.layers import Dense
 from compiler.networks.network import LayeredNetwork
-from isa_spec.image import Port, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port
 from isa_spec.spec import load_profile
 from neuroproc.measuring.benchmark import footprint_bits, neurobench, static_metrics
 from neuroproc.probe import SpikeProbe

@@ -9,7 +9,8 @@ from compiler_helpers import random_network, small_network
 from emulator_helpers import FAMILIES, family_spec, make_spec, random_image
 
 import neuroproc
-from isa_spec.image import LayerRecord, Port, ProcessorImage, build_image
+from isa_spec.building import build_image
+from isa_spec.image import LayerRecord, Port, ProcessorImage
 from isa_spec.names import neuron_names
 from neuroproc.explaining.difference import NAMELESS, diff
 from neuroproc.explaining.matching import DELAY, KIND, SOURCE, TARGET, WEIGHT, match_synapses

@@ -8,7 +8,8 @@ from emulator_helpers import ALL_FAMILIES, as_rows, family_spec, random_events, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.kernels.event import EventEngine
 from neuroproc.kernels.memory import Number

@@ -12,8 +12,9 @@ from compiler_helpers import small_network
 from emulator_helpers import ALL_FAMILIES, family_spec, make_spec, random_events, random_image
 
 import neuroproc
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.kinds import CHARGE, CLEAR, KINDS, SLOPE
 from isa_spec.spikes import SpikeEvents
 from neuroproc.explaining.explanation import Arrival, Explanation, explain, explain_cycles

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isa_spec.arrays import decode_npz
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.kinds import CHARGE, CLEAR, SLOPE
 from isa_spec.spikes import SpikeEvents
 from neuroproc.bounds import falls_without_end

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import neuroproc
+from isa_spec.building import check_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import ROLES, ProcessorImage, check_image
+from isa_spec.image import ROLES, ProcessorImage
 from isa_spec.kinds import CLEAR, SLOPE
 from neuroproc.classifying.frame_stream import FrameStream
 from neuroproc.classifying.lane_stretches import lane_jobs

@@ -10,9 +10,10 @@ from emulator_helpers import make_spec
 
 import neuroproc
 from isa_spec import codec
+from isa_spec.building import build_image
 from isa_spec.codec import decode_image, encode_image
 from isa_spec.errors import EmulationError, FormatError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.tables import processor_tables
 from neuroproc import processor
 from neuroproc.processor import Processor

@@ -11,7 +11,8 @@ import pytest
 from emulator_helpers import ALL_FAMILIES, as_rows, family_spec, random_image
 from kernel_helpers import check_tables
 
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.kernels.event import EventEngine
 from neuroproc.kernels.memory import Number

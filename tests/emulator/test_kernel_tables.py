@@ -9,7 +9,8 @@ import pytest
 from emulator_helpers import ALL_FAMILIES, family_spec, loosened, make_spec, random_image
 from kernel_helpers import check_tables
 
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.potentials import synaptic_range
 from neuroproc.bounds import falls_without_end, rising, steepest_fall
 from neuroproc.kernels.memory import Number

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.kernels import lanes_vectors as vectors
 from neuroproc.kernels.lanes import LaneBatch, LaneEngine, summed

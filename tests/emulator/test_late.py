@@ -13,8 +13,9 @@ import pytest
 from emulator_helpers import as_rows, family_spec, make_spec, random_events, random_image
 
 from isa_spec.arrays import decode_npz
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.kernels.event import EventEngine
 from neuroproc.kernels.lanes_tables import prepare_lanes

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from emulator_helpers import ALL_FAMILIES, as_rows, family_spec, random_events, random_image
 
-from isa_spec.image import Port, build_image
+from isa_spec.building import build_image
+from isa_spec.image import Port
 from isa_spec.spikes import SpikeEvents
 from neuroproc.probe import PotentialProbe, SpikeProbe
 from neuroproc.processor import Processor

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from emulator_helpers import as_rows, make_spec
 
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.ports import FEW, InputQueue, OutputPorts, sorted_within
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from emulator_helpers import ALL_FAMILIES, as_rows, loosened, make_spec, random_image
 
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
 from neuroproc.counters import Counters

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from emulator_helpers import as_rows, make_spec, random_events, random_image
 
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc import reference
 from neuroproc.probe import PotentialProbe, SpikeProbe

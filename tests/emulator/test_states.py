@@ -13,8 +13,9 @@ import pytest
 from emulator_helpers import ALL_FAMILIES, family_spec, make_spec, random_events, random_image
 
 from isa_spec.arrays import decode_npz, encode_npz
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError, FormatError, NeuroprocError
-from isa_spec.image import Port, build_image
+from isa_spec.image import Port
 from isa_spec.spikes import SpikeEvents
 from neuroproc.processor import Processor
 from neuroproc.state import PendingCharge, ProcessorState, load_state, save_state

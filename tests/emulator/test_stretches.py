@@ -13,8 +13,9 @@ import pytest
 from compiler_helpers import random_case
 
 import neuroproc
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import ROLES, ProcessorImage, build_image
+from isa_spec.image import ROLES, ProcessorImage
 from neuroproc.classifying import crossover, lane_stretches, stretches
 from neuroproc.classifying.classification import Classification, classify
 from neuroproc.classifying.frame_stream import FrameStream

@@ -14,8 +14,9 @@ from emulator_helpers import as_rows, make_spec, random_events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isa_spec.building import build_image
 from isa_spec.errors import EmulationError
-from isa_spec.image import Port, ProcessorImage, build_image
+from isa_spec.image import Port, ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.bounds import endless_rise, rising
 from neuroproc.kernels.event import EventEngine

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from isa_spec.building import build_image
 from isa_spec.codec import encode_image
 from isa_spec.formats import format_tables
-from isa_spec.image import ROLES, Port, build_image
+from isa_spec.image import ROLES, Port
 from isa_spec.kinds import KINDS
 from isa_spec.spec import load_profile
 from isa_spec.stream import StreamContract

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from isa_spec.building import build_image, check_image
 from isa_spec.codec import HEADER, SECTIONS, decode_image, encode_image, sections
 from isa_spec.errors import FormatError, ResourceError
-from isa_spec.image import Port, build_image, check_image, graph_digest
+from isa_spec.image import Port, graph_digest
 from isa_spec.kinds import CHARGE, CLEAR, SLOPE
 from isa_spec.potentials import group_fall, leaking, potential_bounds, slope_range, synaptic_range
 from isa_spec.spec import load_profile, profile_names

@@ -6,8 +6,9 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
+from isa_spec.building import build_image
 from isa_spec.errors import ResourceError, SpecError
-from isa_spec.image import Port, build_image
+from isa_spec.image import Port
 from isa_spec.potentials import potential_bounds
 from isa_spec.schema import load_toml
 from isa_spec.spec import (

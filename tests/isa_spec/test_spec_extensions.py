@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from isa_spec.building import build_image
 from isa_spec.errors import SpecError
-from isa_spec.image import Port, build_image
+from isa_spec.image import Port
 from isa_spec.potentials import potential_bounds
 from isa_spec.spec import field_width, load_profile, state_width
 

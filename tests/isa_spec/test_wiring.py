@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from isa_spec.building import build_image
 from isa_spec.errors import FormatError, ResourceError
-from isa_spec.image import Port, build_image, graph_digest
+from isa_spec.image import Port, graph_digest
 from isa_spec.spec import load_profile
 from isa_spec.spikes import SpikeEvents
 from isa_spec.wiring import wire_image

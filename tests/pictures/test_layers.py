@@ -9,8 +9,8 @@ from compiler_helpers import random_case
 
 import neuroproc
 from compiler.networks.drive import spiking_layers
+from isa_spec.building import build_image
 from isa_spec.errors import FormatError
-from isa_spec.image import build_image
 from neuroproc.cli.plotting.layers import layers_of_network
 from neuroproc.pictures.layer_graph import LayerBox, layers_of_image, layout_of
 from neuroproc.pictures.layers import BELOW, HEIGHT, WIDTH, _corner, draw_boxes, path_of, size_of

@@ -8,7 +8,8 @@ import pytest
 from cli_helpers import call, refused
 
 import neuroproc
-from isa_spec.image import LayerRecord, build_image
+from isa_spec.building import build_image
+from isa_spec.image import LayerRecord
 from neuroproc.pictures.outlines import outline, outline_in_time
 from neuroproc.pictures.spacetime import draw_spacetime, plot_spacetime, rows_of
 from neuroproc.pictures.spacetime_words import headline, notes

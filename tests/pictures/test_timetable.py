@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import neuroproc
+from isa_spec.building import build_image
 from isa_spec.errors import FormatError
-from isa_spec.image import LayerRecord, build_image
+from isa_spec.image import LayerRecord
 from isa_spec.stream import StreamContract
 from neuroproc.pictures.positions import position_colours, whole_colours
 from neuroproc.pictures.timetable import marks_of, timetable

@@ -9,9 +9,10 @@ from emulator_helpers import make_spec
 from tennlab_helpers import random_network, small_network, write_network
 
 import neuroproc
+from isa_spec.building import build_image
 from isa_spec.codec import encode_image
 from isa_spec.errors import EmulationError, FormatError, ResourceError
-from isa_spec.image import ROLES, Port, build_image
+from isa_spec.image import ROLES, Port
 from isa_spec.names import neuron_names
 from isa_spec.spec import load_profile
 from isa_spec.spikes import SpikeEvents
