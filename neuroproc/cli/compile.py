@@ -15,16 +15,15 @@ from compiler.plan import FoldPlan, Tile
 from compiler.schedule import fill_channels, make_schedule
 from compiler.stages import Schedule
 from isa_spec.errors import ResourceError, ScheduleError
-from isa_spec.files import write_atomically
 from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.bounds import falls_without_end
 from neuroproc.cli.classify import positive
 from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network, origin_lines
-from neuroproc.cli.overwriting import fold_files, refuse_overwriting
+from neuroproc.cli.overwriting import fold_files, refuse_one_file, refuse_overwriting
 from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
-from neuroproc.cli.streams import STANDARD, put_image
+from neuroproc.cli.streams import STANDARD, put_bytes, put_image
 from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.measuring.measures import count, layers_of_units
 
@@ -62,13 +61,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out channels that never fire, always fire or are not heard; the answers stay the same",
     )
-    parser.add_argument("--report", metavar="FILE", help="write the table as JSON, too")
+    parser.add_argument("--report", metavar="FILE", help="write the table as JSON, too; - for stdout")
     configure_import(parser)
     configure_progress(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Compile; print the cost by layer."""
+    refuse_one_file({"-o": args.output, "--report": args.report})
     for output in (args.output, args.report):
         refuse_overwriting(output, *fold_files(args))
     given = get_network(args.network, args)
@@ -81,13 +81,12 @@ def execute(args: argparse.Namespace) -> int:
     image = emit(schedule, cost)
     put_image(args.output, image)
     if args.report:
-        with write_atomically(args.report) as file:
-            entry = {**report(schedule, cost), **image_report(image), "dead": [vars(layer) for layer in dead.layers]}
-            if given.origin is not None:
-                entry["origin"] = given.origin
-            file.write(json.dumps(entry, indent=2).encode() + b"\n")
-    # What is said goes aside where the image itself is what comes out.
-    said = sys.stderr if args.output == STANDARD else sys.stdout
+        entry = {**report(schedule, cost), **image_report(image), "dead": [vars(layer) for layer in dead.layers]}
+        if given.origin is not None:
+            entry["origin"] = given.origin
+        put_bytes(args.report, json.dumps(entry, indent=2).encode() + b"\n")
+    # What is said goes aside where a file itself is what comes out.
+    said = sys.stderr if STANDARD in (args.output, args.report) else sys.stdout
     print(cost_table(schedule, cost), file=said)
     pruned = prune_note(given, network) if args.prune else ""
     for note in (chosen, bits_note(image), *dead_notes(dead), pruned, *origin_lines(given.origin)):

@@ -1,8 +1,11 @@
-"""No command replaces what it reads."""
+"""No command replaces what it reads, or writes two things into one file."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from isa_spec.errors import FormatError
@@ -41,6 +44,31 @@ def refuse_overwriting(output: str | Path | None, *inputs: str | Path | None, wi
                 )
 
 
+def refuse_one_file(outputs: Mapping[str, str | None]) -> None:
+    """Refuse outputs of a command that are the same file, by whatever path; to be asked before anything is done.
+
+    Parameters
+    ----------
+    outputs : dict of str to str or None
+        Files to be written by the options that name them; None is none.
+
+    Raises
+    ------
+    FormatError
+        If two of them are one.
+    """
+    given = {option: place for option, place in outputs.items() if place is not None}
+    if list(given.values()).count(STANDARD) > 1:
+        raise FormatError("standard output cannot be several files; give all but one of them by name")
+    files = ((option, place) for option, place in given.items() if place != STANDARD)
+    for (option, place), (other, target) in itertools.combinations(files, 2):
+        if _is_same(Path(target), Path(place)):
+            raise FormatError(
+                f"{option} {place} and {other} {target} are one file, and it cannot hold both; give each a file of its "
+                "own (nothing was done)"
+            )
+
+
 def network_files(network: str | Path) -> tuple[Path, ...]:
     """A network's file and the one where its arrays lie by custom."""
     path = Path(network)
@@ -53,8 +81,8 @@ def fold_files(args: argparse.Namespace) -> tuple[Path, ...]:
     return (*network_files(args.network), *profile)
 
 
-def _is_same(target: Path, given: Path) -> bool:
+def _is_same(one: Path, other: Path) -> bool:
     """Whether two paths mean one file; a terminal, a pipe or ``/dev/null`` may well be both."""
-    if target.exists() and given.exists():
-        return target.is_file() and target.samefile(given)
-    return target.resolve() == given.resolve()
+    if one.exists() and other.exists():
+        return one.is_file() and one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)  # Path.resolve has no answer where links go in circles

@@ -16,7 +16,7 @@ from isa_spec.errors import FormatError
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
 from neuroproc.cli.events import configure_events, get_binned_events, refuse_event_options
-from neuroproc.cli.overwriting import refuse_overwriting
+from neuroproc.cli.overwriting import refuse_one_file, refuse_overwriting
 from neuroproc.cli.recorders import Recorder, check_room, configure_recordings, recorders_of
 from neuroproc.cli.streams import STANDARD, get_image, standard_output
 from neuroproc.cli.watching import configure_progress, progress
@@ -56,11 +56,11 @@ def execute(args: argparse.Namespace) -> int:
     """Run and write."""
     if args.image == args.spikes == STANDARD:
         raise FormatError("standard input cannot be both the image and the spikes; give one of them by name")
-    if [args.output, args.record, args.record_potentials].count(STANDARD) > 1:
-        raise FormatError("standard output cannot be several files; give all but one of them by name")
+    outputs = {"-o": args.output, "--record": args.record, "--record-potentials": args.record_potentials}
+    refuse_one_file(outputs)
     if args.to is not None and args.output != STANDARD:
         raise FormatError(f"{args.output}: its name says its format; --to is for standard output")
-    for output in (args.output, args.record, args.record_potentials):
+    for output in outputs.values():
         refuse_overwriting(output, args.image, args.spikes)
     image = get_image(args.image)
     recorders = recorders_of(args, image)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from isa_spec.errors import FormatError
+from isa_spec.files import write_atomically
 from isa_spec.image import ProcessorImage
 from neuroproc.formats.images import load_image, save_image
 
@@ -37,6 +38,15 @@ def get_image(place: str) -> ProcessorImage:
 def put_image(place: str, image: ProcessorImage) -> None:
     """Write an image to a file or to standard output."""
     save_image(sys.stdout.buffer if place == STANDARD else place, image)
+
+
+def put_bytes(place: str, content: bytes) -> None:
+    """Write the whole of a file, or to standard output."""
+    if place == STANDARD:
+        sys.stdout.buffer.write(content)
+    else:
+        with write_atomically(place) as file:
+            file.write(content)
 
 
 HELD = 2**20

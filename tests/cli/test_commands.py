@@ -73,6 +73,9 @@ def test_compile_report_holds_the_table(case, capsys):
     for key in ("neurons", "synapses", "latency", "initiation_interval", "profile", "source_digest"):
         assert written[key] == counted[key]
     assert [layer["synapses"] for layer in written["layers"]] == [layer["synapses"] for layer in counted["layers"]]
+    told = call(capsys, "compile", case.network, "-o", case.folder / "new.npi", "--unroll", "4x1", "--report", "-")
+    assert json.loads(told.out) == written
+    assert told.err.startswith("layer ")
 
 
 @pytest.mark.parametrize("suffix", ["json", "toml", "npz"])

@@ -1,4 +1,4 @@
-"""No command replaces a file that it reads, whatever the path; all that it reads is still there."""
+"""No command replaces what it reads or writes two things into one file, whatever the path; all files are as before."""
 
 import json
 import os
@@ -65,9 +65,48 @@ def test_an_input_is_not_overwritten(files, capsys, given, written, arguments):
     check(capsys, files, given, written, *arguments)
 
 
+RUN, COMPILE = ("run", "tiny.npi", "spikes.csv"), ("compile", "tiny.json")
+
+
+@pytest.mark.parametrize(
+    ("named", "arguments"),
+    [
+        ("-o a.csv and --record a.csv", (*RUN, "-o", "a.csv", "--record", "a.csv")),
+        ("-o a.npz and --record-potentials ./a.npz", (*RUN, "-o", "a.npz", "--record-potentials", "./a.npz")),
+        ("--record b.csv and --record-potentials a.csv", (*RUN, "--record", "b.csv", "--record-potentials", "a.csv")),
+        ("-o link.csv and --record old.csv", (*RUN, "-o", "link.csv", "--record", "old.csv")),
+        ("-o a.npi and --report a.npi", (*COMPILE, "-o", "a.npi", "--report", "a.npi")),
+        ("-o old.csv and --report hard.csv", (*COMPILE, "-o", "old.csv", "--report", "hard.csv")),
+    ],
+    ids=lambda value: "" if isinstance(value, tuple) else value,
+)
+def test_two_outputs_are_two_files(files, capsys, named, arguments):
+    (files / "old.csv").write_text("kept\n")
+    os.symlink("old.csv", "link.csv")
+    os.link("old.csv", "hard.csv")
+    os.symlink("a.csv", "b.csv")  # to what is not there yet
+    before = {path.name: path.read_bytes() for path in files.iterdir() if path.exists()}
+    words = f"error: {named} are one file, and it cannot hold both; give each a file of its own (nothing was done)"
+    refused(call(capsys, *arguments), words)
+    assert {path.name: path.read_bytes() for path in files.iterdir() if path.exists()} == before
+
+
+def test_standard_output_is_one_file(files, capsys):
+    words = "standard output cannot be several files; give all but one of them by name"
+    refused(call(capsys, *RUN, "--record", "-"), words)
+    refused(call(capsys, *COMPILE, "-o", "-", "--report", "-"), words)
+
+
+def test_links_that_go_in_circles(files, capsys):
+    os.symlink("round.csv", "round.csv")
+    assert call(capsys, *RUN, "-o", "round.csv", "--record", "a.csv").status == 0
+    refused(call(capsys, *RUN, "-o", "a.csv", "--record", "a.csv"), "-o a.csv and --record a.csv are one file")
+
+
 def test_what_is_no_file_may_be_both(files, capsys):
     """What a device reads is not lost by writing to it; the refusal is of its content."""
     refused(call(capsys, "convert", "/dev/null", "/dev/null"), "/dev/null: in no known format")
+    assert call(capsys, *RUN, "--record", "/dev/null", "--record-potentials", "/dev/null").status == 0
 
 
 def test_a_profile_by_name_is_no_file(files, capsys):

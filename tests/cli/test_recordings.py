@@ -110,9 +110,6 @@ def test_what_cannot_be_recorded(case, capsys):
         call(capsys, *run, "--record-layer", "conv1"),
         "--record-layer says what is recorded, but not where to; add --record or --record-potentials",
     )
-    refused(
-        call(capsys, *run, "--record", "-"), "standard output cannot be several files; give all but one of them by name"
-    )
     refused(call(capsys, *run, "-o", "a.csv", "--to", "npz"), "a.csv: its name says its format; --to is for standard")
     spec, port = neuroproc.load_profile("research"), neuroproc.Port
     plain = neuroproc.build_image(spec, [1], [], [], [], [], [port("in", 0)], [port("out", 0)])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 
 from isa_spec.errors import FormatError
-from isa_spec.files import write_atomically
 from neuroproc.cli.kinds import kind_of, kind_of_bytes
-from neuroproc.cli.streams import STANDARD
+from neuroproc.cli.streams import put_bytes
 
 STDIN = "<stdin>"
 
@@ -72,8 +70,4 @@ class Job:
 
     def put(self, content: bytes) -> None:
         """Write the whole target."""
-        if self.target == STANDARD:
-            sys.stdout.buffer.write(content)
-        else:
-            with write_atomically(self.target) as file:
-                file.write(content)
+        put_bytes(self.target, content)
