@@ -80,6 +80,19 @@ def _check_decision(decode: Mapping[str, Any], where: str) -> dict[str, str]:
     return chosen
 
 
+def n_classes(decode: Mapping[str, Any]) -> int | None:
+    """How many classes there are, None if the network has none.
+
+    Parameters
+    ----------
+    decode : dict
+        As `check_decode` returns it.
+    """
+    if decode["kind"] == "spikes":
+        return None
+    return len(decode["key"]) if decode["kind"] == "n-hot" else int(decode["classes"])
+
+
 def needs_potentials(decode: Mapping[str, Any]) -> bool:
     """Whether classes, or ties, are decided by the potentials of the output units after a frame's last step.
 

@@ -47,8 +47,19 @@ class Examples:
 
     @property
     def classes(self) -> int:
-        """Number of classes: one more than the largest label."""
-        return int(self.labels.max()) + 1
+        """Number of classes: one more than the largest label.
+
+        Raises
+        ------
+        FormatError
+            If labels do not begin at 0: nothing would show a class of that number.
+        """
+        least, most = int(self.labels.min()), int(self.labels.max())
+        if least:
+            raise FormatError(
+                f"{self.where}: labels go from {least} to {most}, allowed: from 0 on; subtract {least} from all"
+            )
+        return most + 1
 
 
 def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:

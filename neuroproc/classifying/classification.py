@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa_spec.coding import check_frames
-from isa_spec.decoding import to_classes
+from isa_spec.decoding import n_classes, to_classes
 from isa_spec.errors import EmulationError
 from isa_spec.frames import as_frames
 from isa_spec.image import ProcessorImage
@@ -84,6 +84,33 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def check_labels(image: ProcessorImage, labels: np.ndarray, where: str = "labels") -> None:
+    """Refuse labels that are none of the image's classes; where it has no classes, any will do.
+
+    Parameters
+    ----------
+    image : ProcessorImage
+    labels : int[n_frames]
+    where : str
+        Where they come from.
+
+    Raises
+    ------
+    EmulationError
+        If a label is none.
+    """
+    classes = n_classes(image.decode or {"kind": "spikes"})
+    if classes is None or not len(labels):
+        return
+    least, most = int(np.min(labels)), int(np.max(labels))
+    if least < 0 or most >= classes:
+        begins_at_1 = (least, most) == (1, classes)
+        raise EmulationError(
+            f"{where}: labels go from {least} to {most}, allowed: 0..{classes - 1}, the {classes} classes of the "
+            f"image; {'subtract 1 from all' if begins_at_1 else 'number them as the network was trained'}"
+        )
+
+
 def check_request(
     image: ProcessorImage, frames: np.ndarray, labels: np.ndarray | None, threads: int | None
 ) -> tuple[np.ndarray, int]:
@@ -99,6 +126,8 @@ def check_request(
     check_frames(image.encoding or {}, frames)
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{len(labels)} labels for {len(frames)} frames")
+    if labels is not None:
+        check_labels(image, labels)
     if threads is None:
         threads = available_cores()
     if threads < 1:

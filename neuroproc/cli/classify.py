@@ -11,7 +11,7 @@ import numpy as np
 
 from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage, graph_digest
-from neuroproc.classifying.classification import Classification, classify
+from neuroproc.classifying.classification import Classification, check_labels, classify
 from neuroproc.classifying.early_exit import EarlyExit, classify_by_margin
 from neuroproc.classifying.host import input_shape
 from neuroproc.classifying.shards import classify_shards
@@ -74,6 +74,8 @@ def execute(args: argparse.Namespace) -> int:
         labels = read_labels(args.labels)
     if labels is not None and len(labels) != len(frames):
         raise EmulationError(f"{args.labels}: {len(labels)} labels for the {len(frames)} frames of {args.frames}")
+    if labels is not None:
+        check_labels(image, labels, args.labels or args.frames)
     frames, labels = frames[: args.limit], labels if labels is None else labels[: args.limit]
     with progress("frames", args) as show:
         request = (labels, args.engine, show, args.threads)

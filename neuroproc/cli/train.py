@@ -174,6 +174,11 @@ def execute(args: argparse.Namespace) -> int:
             f"{args.data}: {layout.files['test'][0][0]} has frames of {list(test.frames.shape[1:])}, those to train on "
             f"are {list(examples.frames.shape[1:])}, allowed: one shape"
         )
+    if test is not None and test.labels.max() >= examples.classes:
+        raise FormatError(
+            f"{args.data}: labels to test by go up to {test.labels.max()}, those to train by up to "
+            f"{examples.classes - 1}, allowed: the same classes"
+        )
     trained = train(args, examples)
     save_network(trained.network, args.output)
     result = measured(args, trained, test)

@@ -161,12 +161,21 @@ def test_frames(case, capsys, command, content, words):
         (npy(np.zeros((12, 1), np.uint8)), "shape [12, 1]"),
         (npy(np.zeros(12)), "float64"),
         (npy(np.full(12, -1)), "-1 is negative"),
+        (
+            npy(np.arange(12) % 3 + 1),
+            "labels.npy: labels go from 1 to 3, allowed: 0..2, the 3 classes of the image; subtract 1 from all",
+        ),
+        (
+            npy(np.arange(12) * 10**6),
+            "go from 0 to 11000000, allowed: 0..2, the 3 classes of the image; number them as the network was trained",
+        ),
         (b"0\n1\n2\n", "IDX"),
     ],
 )
 def test_labels(case, capsys, content, words):
     case.labels.write_bytes(content)
-    refused(call(capsys, "classify", case.image, case.frames, "--labels", case.labels), words)
+    for options in ((), ("--limit", 1)):
+        refused(call(capsys, "classify", case.image, case.frames, "--labels", case.labels, *options), words)
 
 
 @pytest.mark.parametrize("name", ["frames", "labels", "spikes"])

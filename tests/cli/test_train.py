@@ -204,6 +204,22 @@ def test_an_unknown_profile_is_refused_before_anything_is_trained(data, tmp_path
 
 
 @pytest.mark.error
+@pytest.mark.parametrize("method", METHODS)
+def test_labels_that_do_not_begin_at_0(method, tmp_path, capsys):
+    pytest.importorskip("optax")
+    frames, labels = digits().frames[:60], digits().labels[:60]
+    np.savez(tmp_path / "train.npz", frames=frames, labels=labels + 1)
+    result = train(capsys, method, tmp_path, tmp_path / "net.json", "--checkpoint", tmp_path / "c.npz")
+    refused(result, f"{tmp_path}: labels go from 1 to 10, allowed: from 0 on; subtract 1 from all")
+    np.savez(tmp_path / "train.npz", frames=frames, labels=labels)
+    np.savez(tmp_path / "test.npz", frames=frames, labels=labels + 1)
+    result = train(capsys, method, tmp_path, tmp_path / "net.json", "--checkpoint", tmp_path / "c.npz")
+    words = f"{tmp_path}: labels to test by go up to 10, those to train by up to 9, allowed: the same classes"
+    refused(result, words)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["test.npz", "train.npz"]
+
+
+@pytest.mark.error
 def test_wrong_folders(data, tmp_path, capsys):
     folder = tmp_path / "folder"
     refused(train(capsys, "rate", folder, tmp_path / "n.json"), "train-images-idx3-ubyte", str(folder))

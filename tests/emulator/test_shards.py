@@ -199,6 +199,8 @@ def test_no_shards(shipped: tuple[ProcessorImage, np.ndarray, np.ndarray]) -> No
         classify_shards(image, frames, labels, executor=Here(), n_shards=0)
     with pytest.raises(EmulationError, match="89 labels for 90 frames"):
         classify_shards(image, frames, labels[1:], executor=Here(), n_shards=1)
+    with pytest.raises(EmulationError, match=r"labels: labels go from -1 to 8, allowed: 0\.\.9"):
+        classify_shards(image, frames, labels - 1, executor=Here(), n_shards=1)
 
 
 def test_a_worker_has_no_more_frames_than_it_needs(
