@@ -42,7 +42,7 @@ TRAINING = frozenset(
 TRAINERS = {"jax", "optax"}
 TRAINING_KERNELS = "compiler/learning/single_spike_kernels.py"
 """The one file outside of the emulator that is compiled: JAX has no loops over spikes that are fast."""
-ROOF = ("neuroproc/__init__.py", "neuroproc/cli/")
+ROOF = ("neuroproc/__init__.py", "neuroproc/__main__.py", "neuroproc/cli/")
 KERNELS = "neuroproc/kernels/"
 COMPILERS = {"numba", "llvmlite"}
 """llvmlite is what numba itself writes code with; it comes with it."""

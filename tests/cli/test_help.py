@@ -4,6 +4,8 @@ import io
 import json
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,11 @@ def test_help_of_the_program(capsys):
     for command, summary in COMMANDS.items():
         assert f"{command} " in result.out
         assert summary.split()[0] in result.out
+
+
+def test_the_package_is_the_program():
+    called = subprocess.run([sys.executable, "-m", "neuroproc", "--version"], cwd=ROOT, capture_output=True, check=False)
+    assert (called.returncode, called.stdout, called.stderr) == (0, f"neuroproc {neuroproc.__version__}\n".encode(), b"")
 
 
 def test_help_of_pictures(capsys):
