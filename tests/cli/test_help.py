@@ -41,8 +41,9 @@ def test_help_of_the_program(capsys):
 
 
 def test_the_package_is_the_program():
-    called = subprocess.run([sys.executable, "-m", "neuroproc", "--version"], cwd=ROOT, capture_output=True, check=False)
-    assert (called.returncode, called.stdout, called.stderr) == (0, f"neuroproc {neuroproc.__version__}\n".encode(), b"")
+    program = [sys.executable, "-m", "neuroproc", "--version"]
+    called = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (called.returncode, called.stdout, called.stderr) == (0, f"neuroproc {neuroproc.__version__}\n", "")
 
 
 def test_help_of_pictures(capsys):
