@@ -157,8 +157,8 @@ def network_to_image(
 
 def _check_bits(values: Mapping[str, Fraction], unit: Fraction, where: str) -> None:
     """Refuse numbers that are too large for the unit that the finest of them needs."""
-    largest = max(values, key=lambda name: abs(values[name]))
-    if abs(values[largest]) / unit > LARGEST:
+    largest = max(values, key=lambda name: abs(values[name] / unit + Fraction(1, 2)))
+    if not -LARGEST - 1 <= values[largest] / unit <= LARGEST:
         finest = max(values, key=lambda name: values[name].denominator)
         raise FormatError(
             f"{where}: {finest} {float(values[finest])!r} needs a unit of {unit}, in which {largest} "

@@ -14,13 +14,15 @@ from isa_spec.codec import encode_image
 from isa_spec.errors import EmulationError, FormatError, ResourceError
 from isa_spec.image import ROLES, Port
 from isa_spec.names import neuron_names
-from isa_spec.spec import load_profile
+from isa_spec.spec import load_profile, profile_names
 from isa_spec.spikes import SpikeEvents
+from isa_spec.wiring import wire_image
 from neuroproc.explaining.places import Places
 from neuroproc.processor import Processor
 from neuroproc.tennlab.image import read_tennlab
 from neuroproc.tennlab.layout import network_text
 from neuroproc.tennlab.network import parse_network
+from neuroproc.tennlab.parameters import EXTENSIONS
 from neuroproc.tennlab.writer import image_to_network, write_tennlab
 
 
@@ -165,6 +167,19 @@ def test_a_compiled_network_goes_to_tennlab_and_back(tmp_path):
     for name in ("threshold", "row_start", "target", "weight", "delay"):
         assert np.array_equal(getattr(back, name), getattr(image, name)), name
     assert [port.neuron for port in back.inputs] == [port.neuron for port in image.inputs]
+
+
+def test_images_of_every_profile_that_RISP_can_hold_come_back(tmp_path):
+    """Among them that of the gallery, whose lowest weight needs all 32 bits."""
+    held = []
+    for profile in map(load_profile, profile_names()):
+        if set(profile.extensions) <= set(EXTENSIONS) and profile.potential_floor is not None:
+            held.append(profile.name)
+            image = wire_image(profile, {"a": 1, "b": 1}, [("a", "b", profile.weight_min, 1)], inputs=["a"])
+            write_tennlab(image, tmp_path / "net.json")
+            back = read_tennlab(tmp_path / "net.json")
+            assert (back.weight.tolist(), back.spec.weight_min) == ([profile.weight_min], profile.weight_min)
+    assert {"research", "np8", "risp127"} <= set(held)
 
 
 @pytest.mark.error
