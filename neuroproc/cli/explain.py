@@ -68,7 +68,7 @@ def execute(args: argparse.Namespace) -> int:
         print("\n\n".join(summary(explanation, image.spec) for explanation in found))
         when = Places(image).cycles_of(neuron)
         if when is not None:
-            print(f"\n{neuron} of frame n begins in cycle {when[0]:,} + {when[1]:,} n")
+            print(f"\n{neuron} of frame n begins in cycle {when[0][0]:,} + {when[1]:,} n")
     return 0
 
 
@@ -79,7 +79,7 @@ def _first_cycle(image: ProcessorImage, value: str) -> int:
     when = places.cycles_of(value)
     if when is None:
         raise EmulationError(f"'{value}' is a name here, and no value of a layer; write {value}@CYCLE")
-    return when[0]
+    return when[0][0]
 
 
 def summary(explanation: Explanation, spec: ProcessorSpec) -> str:

@@ -114,13 +114,17 @@ class Places:
             )
         return found.pop()
 
-    def cycles_of(self, text: str) -> tuple[int, int] | None:
-        """First cycle of ``LAYER[channel,row,column]`` in frame 0, and the interval; None of any other text."""
+    def cycles_of(self, text: str) -> tuple[range, int] | None:
+        """Cycles of ``LAYER[channel,row,column]`` in frame 0, one for each step, and the interval.
+
+        None of any other text.
+        """
         value = _VALUE.match(text)
         for record in self._image.layers if value else ():
             if value and record.name == value[1] and record.contract is not None:
-                where = tuple(map(int, value.groups()[1:]))
-                return int(record.contract.cycles()[where]), record.contract.interval
+                contract = record.contract
+                first = int(contract.cycles()[tuple(map(int, value.groups()[1:]))])
+                return range(first, first + contract.levels * contract.beat, contract.beat), contract.interval
         return None
 
     def _number(self, text: str) -> int:

@@ -45,7 +45,7 @@ class Trace:
         Whether something arrives.
     fired : bool[n_cycles]
     value : int64[n_values], cycles
-        When it computes the value that was asked for; empty where no value was.
+        When it computes the value that was asked for, a cycle for each step; empty where no value was.
     """
 
     asked: str
@@ -82,8 +82,12 @@ class Trace:
 
     @property
     def axis(self) -> tuple[float, float]:
-        """Lowest and highest of what is drawn: sums far below all that a cycle leaves would squeeze the rest."""
-        held, high = int(self.after.min()), max(int(self.total.max()), self.threshold)
+        """Lowest and highest of what is drawn: sums far below all that is held would squeeze the rest.
+
+        At the floor nothing is held: where it is far below, a clock sends units there to clear them.
+        """
+        held = min([0, *(value for value in self.after.tolist() if value != self.floor)])
+        high = max(int(self.total.max()), self.threshold)
         low, span = min(int(self.total.min()), held, self.threshold), max(high - min(held, self.threshold), 1)
         if low < held - span:
             low = held - span // 4
@@ -126,8 +130,15 @@ def trace_of(image: ProcessorImage, events: SpikeEvents, neuron: int | str, n_cy
         after=np.array([one.after for one in found], np.int64),
         reached=np.array([bool(one.arrivals) for one in found], bool),
         fired=np.array([one.fired for one in found], bool),
-        value=np.arange(*when[:1], n_cycles, when[1]) if when else np.zeros(0, np.int64),
+        value=_cycles(*when, n_cycles) if when else np.zeros(0, np.int64),
     )
+
+
+def _cycles(steps: range, interval: int, n_cycles: int) -> np.ndarray:
+    """Cycles of a value in all frames: int64[n_values]."""
+    frames = np.arange(0, max(n_cycles - steps[0], 0), interval)
+    found = (frames[:, None] + np.array(steps)).ravel()
+    return found[found < n_cycles]
 
 
 def plot_potentials(path: str | Path, title: str, traces: Sequence[Trace]) -> None:

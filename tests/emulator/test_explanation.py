@@ -177,6 +177,12 @@ def test_places_are_those_of_the_contracts(unroll: tuple[int, int], levels: int,
                     when = int(cycle) + frame * contract.interval + step * beat
                     neuron = first + int(contract.lanes()[c, y, x])
                     expected[neuron, when] = (c, y, x, frame, step if levels > 1 else None)
+        for c, y, x in np.ndindex(contract.channels, contract.height, contract.width):
+            told, neuron = places.cycles_of(f"{record.name}[{c},{y},{x}]"), first + int(contract.lanes()[c, y, x])
+            assert told is not None
+            steps, interval = told
+            assert interval == contract.interval
+            assert [expected[neuron, when][:4] for when in steps] == [(c, y, x, 0)] * levels
         last = contract.start + 3 * contract.interval
         found = {}
         for neuron in np.flatnonzero(image.layer == index).tolist():
@@ -198,7 +204,8 @@ def test_find() -> None:
     assert places.find(port.name) == places.find(f"port:{port.name}") == port.neuron
     for text in ("conv1[2,3,1]", "conv1[ 2, 3,1 ]", "conv1.2.0.0"):
         assert places.find(text) == conv1.first_neuron + 2
-    assert places.cycles_of("conv1[2,3,1]") == (conv1.contract.cycles()[2, 3, 1], image.interval)
+    first = conv1.contract.cycles()[2, 3, 1]
+    assert places.cycles_of("conv1[2,3,1]") == (range(first, first + 1), image.interval)
     assert places.cycles_of("conv1.2.0.0") is None
 
 

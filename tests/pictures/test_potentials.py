@@ -1,5 +1,6 @@
 """Potentials before reset: every number is that of an explanation; strips show threshold, floor, spikes, values."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_where_nothing_happens():
 
 
 def test_sums_far_below_do_not_squeeze_the_rest():
-    """What a charge sends far down and the floor catches is told, not drawn; what a cycle leaves is always drawn."""
+    """What a charge sends far down and the floor catches is told, not drawn; what is held is always drawn."""
     trace = trace_of(plain_image(), SpikeEvents.of([2], [0], [1]), 1, 6)
     whole = replace(trace, threshold=10, total=np.array([0, 3, -9, 4, 12, 0]), after=np.array([0, 3, 0, 4, 0, 0]))
     assert whole.axis[0] < -9 < 12 < whole.axis[1]
@@ -62,6 +63,28 @@ def test_sums_far_below_do_not_squeeze_the_rest():
     assert kept.axis[0] < -400
     shaded = replace(whole, asked="a[0,0,0]", value=np.array([3, 5]), fired=np.array([1, 0, 0, 1, 1, 0], bool))
     assert shaded.words() == "unit.1, computes a[0,0,0] in the shaded cycles: 1 spike there, 3 in all"
+
+
+def test_a_value_of_several_steps_takes_a_cycle_for_each(tmp_path):
+    entry = {
+        "format": "layered-network", "version": 1, "name": "rates", "reset": "subtract", "floor": None,
+        "input": {"shape": [1, 1, 4], "encoding": {"kind": "rate", "steps": 4, "levels": 4, "source": "even"}},
+        "layers": [{"name": "a", "type": "conv2d", "weight": [[[[1, 1]]]], "threshold": [1]}],
+    }  # fmt: skip
+    (tmp_path / "rates.json").write_text(json.dumps(entry))
+    network = neuroproc.load_network(tmp_path / "rates.json")
+    image = neuroproc.compile_network(network, neuroproc.load_profile("np16-subtract"), neuroproc.FoldPlan((1, 1)))
+    frames = np.array([4, 2, 3, 0, 1, 0, 1, 4]).reshape(2, 1, 1, 4)
+    events = neuroproc.encode_frames(image, frames)
+    counts = neuroproc.evaluate(network, frames)["a"].reshape(2, 4, 3).sum(axis=1)
+    for place in range(3):
+        trace = trace_of(image, events, f"a[0,0,{place}]", image.latency + image.interval)
+        values = trace.value.reshape(2, 4)
+        assert np.diff(values).tolist() == [[1] * 3] * 2
+        assert (values[1] - values[0]).tolist() == [image.interval] * 4
+        assert trace.fired[values].sum(axis=1).tolist() == counts[:, place].tolist()
+        # A clock sends it to the floor and back: that is told, not drawn.
+        assert trace.after.min() == trace.floor < -32_000 < -20 < trace.axis[0]
 
 
 @needs_matplotlib
