@@ -13,18 +13,20 @@ def neuron_names(image: ProcessorImage) -> list[str]:
     """One name for each neuron, all different where the names of layers are.
 
     A neuron that carries a layer's map is ``layer.channel.row.column`` of its lane, as ports are; any other is
-    ``layer.role.number``, counted from 0 in its layer; where there are no layers, or one without a name, it is
-    ``role.number``. Nodes of a TENNLab network are called as there: ``72``, or ``0(Main)``.
+    ``layer.role.number``, counted from 0 in its layer; where the layer has no name, it is ``role.number``. Where there
+    are no layers, neurons are called as their ports, if these have names and not numbers. Nodes of a TENNLab network
+    are called as there: ``72``, or ``0(Main)``.
     """
     nodes = node_names(image)
     if nodes:
         return [f"{node}({name})" if name else node for node, name in nodes]
+    ports = {} if image.layers else _port_names(image)
     names = [""] * image.n_neurons
     counts: dict[tuple[int, int], int] = {}
     for neuron, (layer, role) in enumerate(zip(image.layer.tolist(), image.role.tolist(), strict=True)):
         number = counts[layer, role] = counts.get((layer, role), -1) + 1
         name = image.layers[layer].name if image.layers else ""
-        names[neuron] = f"{name}.{ROLES[role]}.{number}".removeprefix(".")
+        names[neuron] = ports.get(neuron) or f"{name}.{ROLES[role]}.{number}".removeprefix(".")
     for index, record in enumerate(image.layers):
         contract, first = record.contract, record.first_neuron
         if contract is None or first is None:
@@ -34,6 +36,17 @@ def neuron_names(image: ProcessorImage) -> list[str]:
             if image.layer[neuron] == index:
                 names[neuron] = f"{record.name}.{channel}.{row}.{column}"
     return names
+
+
+def _port_names(image: ProcessorImage) -> dict[int, str]:
+    """Name of the first port of each neuron that has one, unless it could be another neuron's, or is a number."""
+    doors = [port for port in (*image.inputs, *image.outputs) if not port.name.isdecimal()]
+    doors = [port for port in doors if port.name.rpartition(".")[0] not in ROLES]
+    first = {port.neuron: port.name for port in reversed(doors)}
+    owners: dict[str, set[int]] = {}
+    for port in doors:
+        owners.setdefault(port.name, set()).add(port.neuron)
+    return {neuron: name for neuron, name in first.items() if len(owners[name]) == 1}
 
 
 def node_names(image: ProcessorImage) -> list[tuple[str, str]]:

@@ -79,7 +79,7 @@ class Places:
         Parameters
         ----------
         text : str
-            A number, the name of a port or of a neuron, the id of a node, or ``LAYER[channel,row,column]``;
+            A number, the name of a port or of a neuron, the id or the name of a node, or ``LAYER[channel,row,column]``;
             ``neuron:`` or ``port:`` before it says which of the first two is meant.
 
         Raises
@@ -98,13 +98,15 @@ class Places:
             found.add(self._number(text))
         if not found:
             found = {neuron for neuron, name in enumerate(self._names) if name == text}
+            found |= {neuron for neuron, (_, name) in enumerate(self._nodes) if name == text}
         value = _VALUE.match(text)
         if not found and value:
             found = {self._lane(value[1], *map(int, value.groups()[1:]))}
         if not found:
+            known = f"a node ({_some(self._names)})" if self._nodes else f"a port ({_some([p.name for p in doors])})"
             raise EmulationError(
-                f"'{text}' is no neuron of the image, allowed: a number 0..{image.n_neurons - 1}, a port "
-                f"({_some([port.name for port in doors])}), or {self._values()}"
+                f"'{text}' is no neuron of the image, allowed: a number 0..{image.n_neurons - 1}, {known}, or "
+                f"{self._values()}"
             )
         if len(found) > 1:
             several = ", ".join(map(str, sorted(found)))

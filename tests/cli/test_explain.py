@@ -1,6 +1,7 @@
 """What `neuroproc explain` says to people and to machines, and what it refuses."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -34,12 +35,12 @@ def lone(**changes):
 
 def test_a_neuron_that_fires(tmp_path, capsys):
     assert asked(tmp_path, capsys, lone(), ["0,a,3", "1,b,2"], "o@1") == [
-        "cycle 1: unit.1 (neuron 1, unit)",
+        "cycle 1: b (neuron 1, unit)",
         "potential before: 0",
         "",
         "arrives from                weight  delay  sent",
         "-----------------------------------------------",
-        "unit.0        unit, charge      +4      1     0",
+        "a             unit, charge      +4      1     0",
         "port b               input      +2            1",
         "",
         "sum: 0 + 6 = 6",
@@ -50,8 +51,8 @@ def test_a_neuron_that_fires(tmp_path, capsys):
 
 def test_several_cycles(tmp_path, capsys):
     lines = asked(tmp_path, capsys, lone(), ["0,a,3"], "1@2", "--cycles", "2")
-    assert lines[0] == "cycle 1: unit.1 (neuron 1, unit)"
-    second = lines.index("cycle 2: unit.1 (neuron 1, unit)")
+    assert lines[0] == "cycle 1: b (neuron 1, unit)"
+    second = lines.index("cycle 2: b (neuron 1, unit)")
     assert lines[second - 2 : second] == ["potential after: 4", ""]
     assert lines[-3:] == [
         "sum: 4 - 1 = 3",
@@ -60,7 +61,7 @@ def test_several_cycles(tmp_path, capsys):
     ]
     # Not more than there are.
     assert asked(tmp_path, capsys, lone(), ["0,a,3"], "1@0", "--cycles", "9") == [
-        "cycle 0: unit.1 (neuron 1, unit)",
+        "cycle 0: b (neuron 1, unit)",
         "potential before: 0",
         "nothing arrives",
         "sum: 0 + 0 = 0",
@@ -105,7 +106,7 @@ def test_several_cycles(tmp_path, capsys):
         ),
         (
             {"pooling_groups": True, "group": [1, -1]}, ["0,a,3"], "1@0",
-            ["it fires as the output of its group, in which unit.0 fires: 0 < 5, the threshold"],
+            ["it fires as the output of its group, in which a fires: 0 < 5, the threshold"],
         ),
         ({"reset": "subtract"}, ["0,b,7"], "1@0", ["potential after: 2"]),
         ({"potential_floor": -3}, ["0,b,-7"], "1@0", ["sum: 0 - 7 = -7", "potential after: -3, the floor"]),
@@ -123,7 +124,7 @@ def test_a_group_that_resets_and_members_that_fire_beside(tmp_path, capsys):
     rows = ["0,i0,3", "0,i1,4", "0,i2,2"]
     lines = asked(tmp_path, capsys, image, rows, "2@0")
     assert lines[-2:] == [
-        "it does not fire: 2 < 9, the threshold; 7 more would do; it is reset with its group, in which unit.0 and 1 "
+        "it does not fire: 2 < 9, the threshold; 7 more would do; it is reset with its group, in which i0 and 1 "
         "more fire",
         "potential after: 0",
     ]
@@ -142,8 +143,8 @@ def test_long_lists_are_cut_short_for_people_and_whole_for_machines(tmp_path, ca
     image = many(20)
     rows = [f"0,i{n},1" for n in range(20)] + ["1,i20,1"]
     lines = asked(tmp_path, capsys, image, rows, "o@1")
-    shown = [line for line in lines if line.startswith(("unit.", "port "))]
-    assert [line.split()[0] for line in shown] == [f"unit.{n}" for n in range(19, 19 - MOST, -1)]
+    shown = [line for line in lines if re.match(r"i\d|port ", line)]
+    assert [line.split()[0] for line in shown] == [f"i{n}" for n in range(19, 19 - MOST, -1)]
     # 1 to 8 are left, odd ones inhibit, and the port's 1.
     rest = lines.index("and 8 more from the image (unit, charge): +20 and -16")
     assert lines[rest + 1] == "and 1 more from ports: +1 and +0"
@@ -152,7 +153,7 @@ def test_long_lists_are_cut_short_for_people_and_whole_for_machines(tmp_path, ca
     assert found["charge"] == sum(arrival["weight"] for arrival in found["arrivals"]) == 10 + 1
     assert found["arrivals"][3] == {
         "kind": "charge", "weight": 4, "sent": 0, "delay": 1, "port": None,
-        "source": {"neuron": 3, "name": "unit.3", "layer": "", "role": "unit", "channel": None, "row": None,
+        "source": {"neuron": 3, "name": "i3", "layer": "", "role": "unit", "channel": None, "row": None,
                    "column": None, "frame": None, "step": None},
     }  # fmt: skip
     assert found["arrivals"][-1] == {

@@ -8,7 +8,7 @@ from compiler_helpers import random_network
 from emulator_helpers import make_spec, random_image
 
 import neuroproc
-from isa_spec.image import ROLES
+from isa_spec.image import ROLES, Port
 from isa_spec.names import neuron_names
 
 
@@ -38,9 +38,11 @@ def test_no_two_have_the_same_name(seed):
             assert f".{ROLES[role]}." in name
 
 
-def test_an_image_without_layers_has_roles_and_numbers():
-    image = random_image(np.random.default_rng(1), make_spec(), n_neurons=3)
-    assert neuron_names(image) == ["unit.0", "unit.1", "unit.2"]
+def test_neurons_without_layers_are_called_as_their_ports():
+    image = random_image(np.random.default_rng(1), make_spec(), n_neurons=4)
+    doors = [Port("a", 2), Port("both", 0)], [Port("c", 2), Port("both", 3), Port("7", 1), Port("unit.1", 0)]
+    image = replace(image, inputs=doors[0], outputs=doors[1])
+    assert neuron_names(image) == ["unit.0", "unit.1", "a", "unit.3"]
 
 
 @pytest.mark.malformed
@@ -49,4 +51,4 @@ def test_an_image_without_layers_has_roles_and_numbers():
 )
 def test_options_that_no_tennlab_network_has_name_nobody(kept):
     image = random_image(np.random.default_rng(1), make_spec(), n_neurons=3)
-    assert neuron_names(replace(image, options={"tennlab": kept})) == ["unit.0", "unit.1", "unit.2"]
+    assert neuron_names(replace(image, options={"tennlab": kept})) == neuron_names(replace(image, options={}))

@@ -35,9 +35,9 @@ def test_cycles_are_binned():
         "run: 1 neuron, 99 cycles, 11 spikes",
         "a character is 4 cycles; . no spike, | spikes always and of all, 1..9 tenths of that",
         "",
-        "          0         40        80",
+        "      0         40        80",
         "outputs (1)",
-        "  unit.0  |33...................554",
+        "  in  |33...................554",
     ]
 
 
@@ -55,7 +55,7 @@ def test_a_line_for_several_neurons():
     assert shown["unit.10 +2"] == "|..."
     assert shown["unit.19"] == "..|."
     whole = text_raster("run", raster_of(image, cycle, neuron, 4), 80, whole=True).splitlines()
-    assert len([line for line in whole if line.startswith("  unit.")]) == image.n_neurons
+    assert len([line for line in whole if line.startswith(("  in ", "  unit."))]) == image.n_neurons
 
 
 @pytest.fixture(scope="module")

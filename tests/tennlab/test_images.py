@@ -213,8 +213,10 @@ def test_what_tennlab_cannot_hold(tmp_path):
 def test_neurons_are_called_as_nodes():
     image = read_tennlab(json.dumps(small_network()))
     assert neuron_names(image) == ["0(A)", "1(B)", "2", "7(Out)"]
-    found = {text: Places(image).find(text) for text in ("0(A)", "0", "2", "7", "7(Out)", "3", "port:7")}
-    assert found == {"0(A)": 0, "0": 0, "2": 2, "7": 3, "7(Out)": 3, "3": 3, "port:7": 3}
+    found = {text: Places(image).find(text) for text in ("0(A)", "A", "0", "2", "7", "Out", "7(Out)", "3", "port:7")}
+    assert found == {"0(A)": 0, "A": 0, "0": 0, "2": 2, "7": 3, "Out": 3, "7(Out)": 3, "3": 3, "port:7": 3}
+    with pytest.raises(EmulationError, match=r"allowed: a number 0\.\.3, a node \(0\(A\), 1\(B\), 2, 7\(Out\)\), or"):
+        Places(image).find("C")
     entry = small_network()
     entry["Nodes"][2]["id"] = entry["Edges"][0]["to"] = entry["Edges"][2]["to"] = entry["Edges"][3]["from"] = 3
     other = Places(read_tennlab(json.dumps(entry)))
