@@ -21,6 +21,7 @@ FIRST_BLOCK, BLOCK = 2**12, 2**20
 """Bytes that are read at once: few first, for they are read line by line, up to the header at least."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_ID = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _SPECIAL = frozenset("#,\r\n")
 _LIMITS = np.iinfo(np.int64)
 _MINUS, _ZERO, _NINE, _COMMA, _NEWLINE = b"-09,\n"
@@ -95,6 +96,9 @@ class CsvReader:
         None: any numbers.
     where : str
         For messages.
+    is_numbered : bool
+        Whether whole numbers are numbers of ports, even where another port has such a name: in files that were written
+        for the image.
 
     Raises
     ------
@@ -102,18 +106,26 @@ class CsvReader:
         If the header is none.
     """
 
-    def __init__(self, header: Line, ports: Sequence[Port] | None, where: str) -> None:
+    def __init__(self, header: Line, ports: Sequence[Port] | None, where: str, is_numbered: bool) -> None:
         self._header = [name.strip() for name in header[1].split(",")]
         if self._header not in HEADERS:
             raise FormatError(
                 f"{where} line {header[0]}: header '{header[1][:60]}', allowed: {' or '.join(map(','.join, HEADERS))}"
             )
         self._n_ports = MOST_PORTS if ports is None else len(ports)
+        self._names = [port.name for port in ports or ()]
         self._numbers = {port.name: number for number, port in enumerate(ports or ())}
-        # A number is a number, not a name; no cell has blanks at its ends, and no line a comment.
+        # No cell has blanks at its ends, and no line a comment.
         names = (name for name in self._numbers if not _INTEGER.fullmatch(name) and name == name.strip())
         self._digits = {name: str(self._numbers[name]) for name in names if not _SPECIAL.intersection(name)}
         self._where = where
+        # Ports of TENNLab's networks are called by the ids of nodes, so a number may be a name.
+        ids = {int(name): number for name, number in self._numbers.items() if _ID.fullmatch(name)}
+        self._ambiguous = frozenset(
+            one for one, number in ids.items() if one < self._n_ports and one != number and not is_numbered
+        )
+        self._ids = {one: number for one, number in ids.items() if one >= self._n_ports}
+        self._has_ids = bool(self._ids or self._ambiguous)
 
     def read(self, block: Block, content_lines: Callable[[Block], Iterator[Line]]) -> SpikeEvents:
         """Events of a block.
@@ -130,7 +142,9 @@ class CsvReader:
             At the first line that is wrong.
         """
         table = parse_plain(block.data, len(self._header))
-        if table is None and self._digits:
+        if table is not None and self._has_ids:
+            table[:, 1] = self._numbered(table[:, 1])
+        elif table is None and self._digits and not self._has_ids:
             table = self._parse_named(block.data)
         if table is None or not self._is_right(table):
             return self.read_lines(content_lines(block))
@@ -148,6 +162,12 @@ class CsvReader:
         cells[1::n_columns] = [digits.get(cell, cell) for cell in cells[1::n_columns]]
         table = parse_plain("\n".join(cells).encode(), 1)
         return None if table is None else table.reshape(-1, n_columns)
+
+    def _numbered(self, cells: np.ndarray) -> np.ndarray:
+        """Numbers of ports for what stands in their column, -1 where it may be either of two: int64[n]."""
+        found, place = np.unique(cells, return_inverse=True)
+        numbers = [-1 if cell in self._ambiguous else self._ids.get(cell, cell) for cell in found.tolist()]
+        return np.array(numbers, np.int64)[place]
 
     def _is_right(self, table: np.ndarray) -> bool:
         cycle, port = table[:, 0], table[:, 1]
@@ -178,7 +198,21 @@ class CsvReader:
         return SpikeEvents.of(table[:, 0], table[:, 1], table[:, 2])
 
     def _port(self, cell: str, line: int) -> int:
-        port = int(cell) if _INTEGER.fullmatch(cell) else self._numbers.get(cell, -1)
+        kind, _, rest = cell.partition(":")
+        if cell in self._numbers and not _INTEGER.fullmatch(cell):
+            port = self._numbers[cell]
+        elif kind == "port":
+            port = self._numbers.get(rest, -1)
+        elif _INTEGER.fullmatch(cell):
+            port = self._ids.get(int(cell), int(cell))
+            if port in self._ambiguous:
+                raise FormatError(
+                    f"{self._where} line {line}: port {port} may be the one called so, which is number "
+                    f"{self._numbers[str(port)]} of the image's, or number {port}, which is called "
+                    f"{self._names[port]}; write port:{port} or port:{self._names[port]}"
+                )
+        else:
+            port = -1
         if not 0 <= port < self._n_ports:
             names = ", ".join(list(self._numbers)[:4]) + (", ..." if len(self._numbers) > 4 else "")
             raise FormatError(

@@ -42,8 +42,8 @@ def read_spikes(
     source : str, Path or stream
         CSV, text raster or ``.npz``.
     ports : sequence of Port or None
-        The image's inputs (or outputs): a number counts in this list, anything else is a name. None: ports are any
-        numbers from 0 on, and have no names.
+        The image's inputs (or outputs): a number counts in this list, or is a name, where ports are called by numbers
+        and it does not count; anything else is a name. None: ports are any numbers from 0 on, and have no names.
     image_digest : str or None
         Digest of the image that the spikes are for. A file that names another one is refused.
 
@@ -223,7 +223,7 @@ def _pieces(stream: IO[bytes], ports: Sequence[Port] | None, named: _Named, wher
     if not lines[0][1].strip("01"):
         yield _from_raster([*lines, *itertools.chain.from_iterable(map(content_lines, blocks))], ports, where)
         return
-    reader = CsvReader(lines[0], ports, where)
+    reader = CsvReader(lines[0], ports, where, is_numbered=named.found is not None)
     first = reader.read_lines(iter(lines[1:]))
     later = (reader.read(block, content_lines) for block in blocks)
     yield from (piece for piece in itertools.chain([first], later) if len(piece))

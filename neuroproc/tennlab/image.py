@@ -157,8 +157,9 @@ def network_to_image(
 
 def _check_bits(values: Mapping[str, Fraction], unit: Fraction, where: str) -> None:
     """Refuse numbers that are too large for the unit that the finest of them needs."""
-    largest = max(values, key=lambda name: abs(values[name] / unit + Fraction(1, 2)))
-    if not -LARGEST - 1 <= values[largest] / unit <= LARGEST:
+    too_large = [name for name, value in values.items() if not -LARGEST - 1 <= value / unit <= LARGEST]
+    if too_large:
+        largest = max(too_large, key=lambda name: abs(values[name]))
         finest = max(values, key=lambda name: values[name].denominator)
         raise FormatError(
             f"{where}: {finest} {float(values[finest])!r} needs a unit of {unit}, in which {largest} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,51 @@ def test_csv() -> None:
     assert read_text("cycle,port,value\n") == []
 
 
-def test_a_number_is_a_number_not_a_name() -> None:
-    ports = [Port("1", 0), Port("0", 1), Port("x", 2)]
-    assert as_rows(read_spikes(io.StringIO("cycle,port\n5,1\n5,x"), ports)) == [(5, 1, 1), (5, 2, 1)]
+NODES = [Port("10", 0), Port("2", 1), Port("1", 2), Port("x", 3), Port("4", 4)]
+
+
+def read_nodes(*lines: str) -> list[tuple[int, int, int]]:
+    return as_rows(read_spikes(io.StringIO("\n".join(lines)), NODES))
+
+
+def test_ports_that_are_called_by_numbers() -> None:
+    """By their number or their name, where it can be but one of them; in a file for the image by number."""
+    assert read_nodes("cycle,port", "5,10", "6,0", "7,3", "8,4", "9,x") == [
+        (5, 0, 1), (6, 0, 1), (7, 3, 1), (8, 4, 1), (9, 3, 1)
+    ]  # fmt: skip
+    assert read_nodes("cycle,port", "5,port:1", "6,port:10", "7,port:x") == [(5, 2, 1), (6, 0, 1), (7, 3, 1)]
+    assert read_nodes(f"# image {DIGEST}", "cycle,port", "5,1", "6,2", "7,10") == [(5, 1, 1), (6, 2, 1), (7, 0, 1)]
+    events = SpikeEvents.of([0, 1, 2, 3], [0, 1, 2, 3])
+    write_spikes(stream := io.StringIO(), events, NODES, DIGEST)
+    assert read_nodes(*stream.getvalue().splitlines()) == as_rows(events)
+
+
+def test_ports_that_are_called_by_numbers_in_long_files() -> None:
+    """Blocks that are read at once say what single lines say."""
+    rng = np.random.default_rng(3)
+    for cells in (["10", "0", "3", "4"], ["10", "x", "port:1", "4"]):
+        lines = [f"{cycle},{cells[cell]}" for cycle, cell in enumerate(rng.integers(0, 4, 3000))]
+        expected = [row for line in lines for row in read_nodes("cycle,port", line)]
+        assert read_nodes("cycle,port", *lines) == expected
+
+
+@pytest.mark.error
+@pytest.mark.parametrize("n_before", [0, 3000])
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (
+            "1",
+            "port 1 may be the one called so, which is number 2 of the image's, or number 1, which is called 2; write "
+            "port:1 or port:2",
+        ),
+        ("5", "port '5' is unknown, allowed: 0..4 or 10, 2, 1, x, ..."),
+        ("port:3", "port 'port:3' is unknown, allowed: 0..4"),
+    ],
+)
+def test_ports_that_may_be_two(n_before: int, cell: str, words: str) -> None:
+    with pytest.raises(FormatError, match=re.escape(f"line {n_before + 2}: {words}")):
+        read_nodes("cycle,port", *["0,10"] * n_before, f"0,{cell}")
 
 
 def test_raster() -> None:
