@@ -234,7 +234,7 @@ def test_no_room_for_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, co
 
 
 def test_names_that_look_like_something_else(sizes: Sizes) -> None:
-    """The many at once are read as the few: a number with a sign is no name, and blanks and comments do not belong to names."""
+    """The many at once are read as the few: a sign makes no name, and blanks and comments do not belong to names."""
     ports = [Port(name, 0) for name in ("+1", "-1", " a", "b ", "c#d", "e,f", "é", "g h", "")]
     for cell, port in (("0", 0), ("1", 1), ("é", 6), ("g h", 7), ("", 8)):
         for first in (1, 2**12):
