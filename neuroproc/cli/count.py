@@ -48,9 +48,13 @@ def execute(args: argparse.Namespace) -> int:
     ]
     rows.append(["total", "", *(measures[key] for key in keys), measures["potential_bits"], ""])
     print(headline(image))
-    print(table(head, rows))
-    facts = ("max_delay", "latency", "initiation_interval", "potential_range", "potential_bits")
-    for key in (*facts, "source_digest"):
+    facts: tuple[str, ...] = ("max_delay", "latency", "initiation_interval", "potential_range", "potential_bits")
+    if measures["layers"]:
+        print(table(head, rows))
+    else:
+        print("no layers: it was not compiled from a layered network")
+        facts = ("neurons", "synapses", *(key for key in facts if measures[key] is not None))
+    for key in (*facts, *(["source_digest"] if measures["source_digest"] else [])):
         print(f"{key.replace('_', ' ')}: {measures[key]}")
     print(f"footprint: {measures['neurobench']['Footprint']:,} bytes")
     return 0

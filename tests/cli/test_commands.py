@@ -157,6 +157,24 @@ def test_count_for_people(case, capsys):
         assert words in result.out
 
 
+def test_count_of_an_image_without_layers(tmp_path, capsys):
+    research = neuroproc.load_profile("research")
+    image = neuroproc.wire_image(research, {"a": 1, "b": 2}, [("a", "b", 2, 3)], inputs=["a"])
+    neuroproc.save_image(tmp_path / "ab.npi", image)
+    lines = call(capsys, "count", tmp_path / "ab.npi").out.splitlines()
+    assert lines[0].startswith("profile research (sha256:")
+    footprint = neuroproc.count(image)["neurobench"]["Footprint"]
+    assert lines[1:] == [
+        "no layers: it was not compiled from a layered network",
+        "neurons: 2",
+        "synapses: 1",
+        "max delay: 3",
+        f"potential range: {neuroproc.count(image)['potential_range']}",
+        f"potential bits: {neuroproc.count(image)['potential_bits']}",
+        f"footprint: {footprint} bytes",
+    ]
+
+
 def test_run_until_the_image_is_through(case, capsys):
     result = call(capsys, "run", case.image, case.spikes)
     assert (result.status, result.err) == (0, "")
