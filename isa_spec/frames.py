@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,5 +40,14 @@ def as_frames(frames: Any, shape: tuple[int, int, int], where: str = "") -> np.n
     if not array.ndim or array.shape[1:] not in allowed:
         listed = " or ".join(f"[n_frames, {', '.join(map(str, axes))}]" for axes in dict.fromkeys(allowed))
         prefix = f"{where}: " if where else ""
-        raise FormatError(f"{prefix}frames of shape {list(array.shape)}, allowed: {listed}")
+        raise FormatError(f"{prefix}frames of shape {list(array.shape)}, allowed: {listed}{_remedy(array, shape)}")
     return array.reshape(len(array), *shape)
+
+
+def _remedy(array: np.ndarray, shape: tuple[int, int, int]) -> str:
+    """How frames of as many values get the shape, where one of the two is flat: other axes may be in another order."""
+    channels, height, width = shape
+    is_flat = array.ndim == 2 or height == width == 1
+    if not is_flat or math.prod(array.shape[1:]) != channels * height * width:
+        return ""
+    return f"; frames.reshape(-1, {channels}, {height}, {width}) has it, if the values are in C, H, W order"

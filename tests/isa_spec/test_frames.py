@@ -42,3 +42,24 @@ def test_other_shapes_are_refused(shape, given):
         FormatError, match=rf"^a\.npy: frames of shape \[{', '.join(map(str, given))}\], allowed: \[n_frames, "
     ):
         as_frames(np.zeros(given, np.uint8), shape, "a.npy")
+
+
+@pytest.mark.error
+@pytest.mark.parametrize(
+    ("shape", "given"), [((64, 1, 1), (5, 1, 8, 8)), ((64, 1, 1), (5, 8, 8)), ((3, 8, 4), (5, 96))]
+)
+def test_frames_that_are_flat_on_one_side_are_told_how_to_fit(shape, given):
+    frames = np.zeros(given, np.uint8)
+    with pytest.raises(FormatError) as caught:
+        as_frames(frames, shape)
+    channels, height, width = shape
+    remedy = f"frames.reshape(-1, {channels}, {height}, {width})"
+    assert str(caught.value).endswith(f"; {remedy} has it, if the values are in C, H, W order")
+    assert as_frames(frames.reshape(-1, channels, height, width), shape).shape == (5, *shape)
+
+
+@pytest.mark.error
+@pytest.mark.parametrize(("shape", "given"), [((3, 8, 8), (5, 8, 8, 3)), ((64, 1, 1), (5, 7, 9))])
+def test_frames_that_may_have_other_axes_are_told_no_more(shape, given):
+    with pytest.raises(FormatError, match=r"\]$"):
+        as_frames(np.zeros(given, np.uint8), shape)
