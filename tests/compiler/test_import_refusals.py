@@ -305,6 +305,18 @@ def test_all_that_is_wrong_is_told_at_once():
     )
 
 
+def test_what_units_keep_is_asked_for_with_the_encoding():
+    """Whether it matters depends on the encoding that is still to come."""
+    layers = [conv(), fire("conv"), fire("fire", name="late", reset="subtract")]
+    for given, end in (
+        (Assumptions(), ", and with --reset zero or subtract if it has steps: what a unit keeps when it fires"),
+        (Assumptions(reset="subtract"), "on scaled values (1/255)"),
+    ):
+        with pytest.raises(NetworkError) as caught:
+            quantise(model(*layers), given)
+        assert str(caught.value).endswith(end)
+
+
 def test_what_no_option_mends_is_told_alone():
     reason = "leaks (tau = 0.02), and this processor has no leak"
     layers = wrong_layers(Unsupported("lif", ("step2",), "LIF", reason), Unsupported("lif2", ("lif",), "LIF", reason))

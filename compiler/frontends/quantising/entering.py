@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.imported import Assumptions
-from compiler.frontends.model import FloatModel, Step
+from compiler.frontends.model import Fire, FloatModel, Step
 from compiler.frontends.quantising.levels import Condition
 from compiler.frontends.quantising.records import Records
 from compiler.frontends.quantising.sums import Map
@@ -24,6 +24,7 @@ QUESTION = (
     "--encoding: how a frame becomes spikes (binary,threshold=128 or bitplanes,bits=8 or rate,steps=20 or another), "
     "with --input-scale and --input-offset if the network was trained on scaled values (1/255)"
 )
+OF_STEPS = ", and with --reset zero or subtract if it has steps: what a unit keeps when it fires"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,8 @@ def enter(model: FloatModel, assumptions: Assumptions, records: Records) -> Entr
     if encoding is None:
         step, encoding = _by_step(model, assumptions, records)
     if encoding is None:
-        records.ask(QUESTION)
+        keeps = any(isinstance(layer, Fire) and not (layer.reset or assumptions.reset) for layer in model.layers)
+        records.ask(QUESTION + OF_STEPS * keeps)
         encoding = STANDING_IN
     encoding = check_encoding(encoding, "--encoding")
     if is_latency(encoding):
