@@ -11,6 +11,7 @@ from neuroproc.cli.main import COMMANDS
 
 pytestmark = pytest.mark.docs
 
+PACKAGES = ("isa_spec", "compiler", "neuroproc")
 SHIPPED = (ROOT / "neuroproc" / "data" / "digits.json", ROOT / "examples" / "lenet" / "lenet.json")
 
 
@@ -74,6 +75,12 @@ def test_modules_and_files_that_are_named_exist(document):
             assert list(ROOT.glob(name)), f"{name_of(document)}: {name}"
         else:
             assert (ROOT / name).exists(), f"{name_of(document)}: {name}"
+
+
+def test_the_map_names_every_folder():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")}
+    assert not sorted(name_of(room) for room in rooms if f"{room.name}/" not in text)
 
 
 def test_tests_that_hold_a_bug_exist():
