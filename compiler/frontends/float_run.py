@@ -41,7 +41,7 @@ def float_frames(
     network : LayeredNetwork
         What became of it: it says the encoding.
     assumptions : Assumptions
-    frames : int[n_frames, C, H, W], or as `as_frames` has it
+    frames : int[n_frames, C, H, W]; C and W may be missing where they are 1
 
     Notes
     -----

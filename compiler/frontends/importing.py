@@ -69,9 +69,10 @@ def import_network(path: str | Path, assumptions: Assumptions) -> Imported:
     Raises
     ------
     FormatError
-        As `read_model`.
+        If the suffix is none of these, the file cannot be read as what it says it is, or the encoding is none.
     NetworkError
-        As `quantise`, or if dt is given for a file without times.
+        If the file contradicts itself; if a layer is not exact and not allowed, or something has to be known that the
+        file does not say (one message names all of them); or if dt is given for a file without times.
     """
     path = Path(path)
     if assumptions.dt is not None and path.suffix in READERS and path.suffix not in TIMED:

@@ -97,7 +97,8 @@ def train_whetstone(
     examples : Examples
         Some of them are held out.
     network : str
-        Name or notation, see `parse_architecture`.
+        Name, or parts joined by hyphens: ``32C5`` is a convolution of 32 channels and 5x5 kernels (``32C5p2``: with two
+        zeros on each side), ``P2`` a 2x2 pool, ``128`` a dense layer. Names: docs/trained.md.
     course : Course, optional
     bits : int
         Of the weights, 2 to 8.

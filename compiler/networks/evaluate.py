@@ -20,7 +20,7 @@ def evaluate(network: LayeredNetwork, frames: np.ndarray) -> dict[str, np.ndarra
     Parameters
     ----------
     network : LayeredNetwork
-    frames : int[n_frames, C, H, W], or as `as_frames` has it
+    frames : int[n_frames, C, H, W]; C and W may be missing where they are 1
 
     Returns
     -------

@@ -151,7 +151,7 @@ def classify(
     Parameters
     ----------
     image : ProcessorImage
-    frames : int[n_frames, C, H, W], or as `as_frames` has it
+    frames : int[n_frames, C, H, W]; C and W may be missing where they are 1
     labels : int[n_frames], optional
     engine : str
         As for `Processor`; ``batch`` runs 64 stretches of the stream in lockstep, ``auto`` takes the faster.

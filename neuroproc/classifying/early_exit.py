@@ -61,7 +61,7 @@ def classify_by_margin(
     ----------
     image : ProcessorImage
         Decides by potential; its last layer has the whole map in one slot.
-    frames : int[n_frames, C, H, W], or as `as_frames` has it
+    frames : int[n_frames, C, H, W]; C and W may be missing where they are 1
     margin : int, potential units
         1 and above.
     labels : int[n_frames], optional

@@ -45,7 +45,7 @@ def encode_frames(image: ProcessorImage, frames: np.ndarray, first: int = 0) -> 
     Parameters
     ----------
     image : ProcessorImage
-    frames : int[n_frames, C, H, W], or as `as_frames` has it
+    frames : int[n_frames, C, H, W]; C and W may be missing where they are 1
     first : int
         Number of the first of them in the stream.
 

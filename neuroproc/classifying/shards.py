@@ -42,7 +42,7 @@ def classify_shards(
     Parameters
     ----------
     image : ProcessorImage
-    frames : int[n_frames, C, H, W], or as `as_frames` has it
+    frames : int[n_frames, C, H, W]; C and W may be missing where they are 1
     labels : int[n_frames], optional
     executor : concurrent.futures.Executor
         For example a `ProcessPoolExecutor`, or ``client.get_executor()`` of Dask.

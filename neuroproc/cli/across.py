@@ -111,7 +111,7 @@ def verify_import(
         Foreign file.
     image : ProcessorImage
         Compiled from it; if pruned, images are held against the network without its dead matter.
-    frames : int[n_frames, C, H, W], or as `as_frames` has it
+    frames : int[n_frames, C, H, W]; C and W may be missing where they are 1
     engine : str
         As for `Processor`.
     progress : callable, optional

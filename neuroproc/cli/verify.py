@@ -60,7 +60,7 @@ def verify(
     network : LayeredNetwork
     image : ProcessorImage
         Compiled from this very network; if pruned, it is held against the network without its dead matter.
-    frames : int[n_frames, C, H, W], or as `as_frames` has it
+    frames : int[n_frames, C, H, W]; C and W may be missing where they are 1
     engine : str
         As for `Processor`.
     progress : callable, optional

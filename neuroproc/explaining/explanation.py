@@ -112,7 +112,7 @@ def explain(
     events : SpikeEvents
         Input from cycle 0 on; what starts the image's clocks is added.
     neuron : int or str
-        Its number, or as `Places.find` has it.
+        Its number, its name, that of its port, or ``LAYER[channel,row,column]``.
     cycle : int
         Since the reset.
     engine : str

@@ -29,7 +29,7 @@ def read_frames(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     path : str or Path
         ``.npy``; ``.npz`` (array `frames`, or its first one); IDX; a batch of CIFAR-10.
     shape : (C, H, W), optional
-        Of the network's input: axes of length 1 may then be missing, as `as_frames` has it. Without it,
+        Of the network's input: C and W may then be missing where they are 1. Without it,
         ``[n_frames, H, W]`` has one channel.
 
     Raises

@@ -20,7 +20,7 @@ _STATES = {"potential": None, "slope": "slope_synapses", "spent": "one_shot", "d
 
 
 def neurobench(image: ProcessorImage, result: Classification) -> dict[str, Any]:
-    """All metrics of a run: those of `static_metrics`, and activity, operations per frame, accuracy.
+    """All metrics of a run: those of an image, and activity, operations per frame, accuracy.
 
     ``ActivationSparsity`` is ``1 - spikes / (neurons * cycles)``, of neurons of every role. ``SynapticOperations`` are
     per frame: ``Effective_ACs`` spikes that were delivered over synapses, ``Dense`` what they would be if every neuron

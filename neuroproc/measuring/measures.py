@@ -20,7 +20,7 @@ def count(image: ProcessorImage) -> dict[str, Any]:
     use of a non-zero weight, without clocks; ``latency`` and ``initiation_interval`` are in cycles.
     ``potential_range`` holds every sum that can be reached, ``potential_bits`` is the smallest two's complement width
     for it: None where nothing bounds a potential from below, or from above, or where slopes do not end.
-    ``image`` is the digest of the graph, ``neurobench`` as `neuroproc.measuring.benchmark.static_metrics`.
+    ``image`` is the digest of the graph, ``neurobench`` those of its metrics that need no run.
 
     Parameters
     ----------

@@ -104,7 +104,7 @@ def trace_of(image: ProcessorImage, events: SpikeEvents, neuron: int | str, n_cy
     events : SpikeEvents
         Input from cycle 0 on; what starts the image's clocks is added.
     neuron : int or str
-        Its number, or as `Places.find` has it: ``LAYER[channel,row,column]`` also says which cycles are meant.
+        As for `explain`; ``LAYER[channel,row,column]`` also says which cycles are meant.
     n_cycles : int
         At least 1.
 

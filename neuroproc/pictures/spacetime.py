@@ -80,7 +80,7 @@ def plot_spacetime(
     title : str
         What the image is called.
     place : (layer, row, column), optional
-        Whose way back to the frame is drawn; one that `telling_trace` finds by default.
+        Whose way back to the frame is drawn; by default one deep in the network that is made of a part of the frame.
 
     Raises
     ------

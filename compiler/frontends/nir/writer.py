@@ -28,7 +28,7 @@ from isa_spec.files import write_atomically
 
 
 def write_nir(network: LayeredNetwork, path: str | Path) -> None:
-    """Write a network so that `file.read_nir` and `quantise` make an equal one of it.
+    """Write a network as NIR, so that `import_network` makes an equal one of it.
 
     Parameters
     ----------
