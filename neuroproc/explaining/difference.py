@@ -62,7 +62,7 @@ class ImageDifference:
     profile : dict of str to Pair
         Parameters of the processors.
     options : dict of str to Pair
-        Compile options.
+        Compile options, and what else the image keeps; of tables in it only the entries that differ: ``table.key``.
     layers : tuple of LayerDifference
         In the order of the first image, then those that only the second has.
     """
@@ -101,7 +101,7 @@ def diff(a: ProcessorImage, b: ProcessorImage) -> ImageDifference:
         digests=digests,
         facts=_differing(totals[0], totals[1]) | _first_port(a, b),
         profile=_differing(_parameters(a), _parameters(b)),
-        options=_differing(a.options, b.options),
+        options=_differing_within(a.options, b.options),
         layers=_layers(a, b, measures),
     )
 
@@ -122,6 +122,17 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Pa
     """Entries that are not equal in both; None where there is none."""
     pairs = {key: (one.get(key), other.get(key)) for key in {**one, **other}}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _differing_within(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Pair]:
+    """As `_differing`, and within tables that both have."""
+    found: dict[str, Pair] = {}
+    for key, pair in _differing(one, other).items():
+        if isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping):
+            found |= {f"{key}.{inner}": within for inner, within in _differing_within(*pair).items()}
+        else:
+            found[key] = pair
+    return found
 
 
 def _ends(image: ProcessorImage) -> dict[str, Any]:

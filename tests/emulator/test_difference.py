@@ -131,6 +131,12 @@ def test_what_is_said_beside_the_graph():
     difference = diff(image, relabelled)
     assert (difference.equal, difference.same_behaviour, difference.layers) == (False, True, ())
     assert difference.options == {"note": (None, "x")}
+    kept = [
+        {"note": {"b": one, "same": {"a": [1]}, "same too": 3}} for one in ({"c": 1, "d": [5]}, {"c": 2, "d": [5]}, 7)
+    ]
+    tables = [replace(image, options=options) for options in kept]
+    assert diff(tables[0], tables[1]).options == {"note.b.c": (1, 2)}
+    assert diff(tables[0], tables[2]).options == {"note.b": ({"c": 1, "d": [5]}, 7)}
     assert difference.facts == {"decode": ({"kind": "spikes"}, relabelled.decode)}
 
 
