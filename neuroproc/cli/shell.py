@@ -13,6 +13,8 @@ from neuroproc.tennlab.interpreter import Interpreter
 
 EXAMPLE = "neuroproc shell < session.txt"
 CHUNK = 1 << 16
+WELCOME = "commands of TENNLab's processor tool; ? lists them, Q leaves"
+"""For whoever types at a terminal and sees no prompt."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +31,8 @@ def execute(args: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     interpreter = Interpreter(sys.stdout, sys.stderr)
     prompt = "" if args.prompt == "-" else args.prompt
+    if not prompt and sys.stdin.isatty():
+        print(f"neuroproc shell: {WELCOME}", file=sys.stderr)
     waiting = b""
     while True:
         if prompt and not waiting:

@@ -1,11 +1,15 @@
 """The shell as a program: streams, prompts, ends; and that it starts at once."""
 
 import json
+import os
 import subprocess
+import sys
 
 import pytest
 from cli_helpers import PROGRAM, ROOT, spawn
 from tennlab_helpers import small_network
+
+from neuroproc.cli.shell import WELCOME
 
 
 @pytest.fixture
@@ -48,6 +52,22 @@ def test_json_cut_by_the_end(folder):
 def test_a_prompt(folder):
     assert shell(folder, b"ML net.json\nGT\n", "RISP> ")[1] == "RISP> RISP> time: 0.0\nRISP> "
     assert shell(folder, b"ML net.json\nGT\n", "-")[1] == "time: 0.0\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminals of this kind there")
+def test_a_terminal_without_a_prompt_is_told_what_this_is(folder):
+    import pty
+
+    for arguments, told in (((), f"neuroproc shell: {WELCOME}\n".encode()), (("> ",), b"")):
+        typed, terminal = pty.openpty()
+        command = [*PROGRAM, "shell", *arguments]
+        with subprocess.Popen(
+            command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
+        ) as run:
+            os.write(typed, b"Q\n")
+            assert run.communicate(timeout=60)[1] == told
+        os.close(typed)
+        os.close(terminal)
 
 
 def test_names_that_are_no_ascii_and_lines_that_are_no_text(folder):
