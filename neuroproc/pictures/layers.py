@@ -76,7 +76,9 @@ def _box(axes: Any, layer: LayerBox, x: float, y: float) -> None:
     )  # fmt: skip
     polygons(axes, _frame(x, y, 0.07), facecolors=layer.colour, linewidths=0, zorder=3)
     name = layer.name if len(layer.name) <= LONGEST else f"{layer.name[: LONGEST - 3]}..."
-    words = wrap(layer.words, 40, max_lines=2, placeholder=" ...")
+    # A size is not broken: textwrap breaks at plain blanks alone.
+    whole = layer.words.replace(" x ", "\N{NO-BREAK SPACE}x\N{NO-BREAK SPACE}")
+    words = wrap(whole, 40, max_lines=2, placeholder=" ...")
     axes.text(x + 0.17, y + 0.17, name, fontsize=9.5, fontweight="bold", color=INK, va="center")
     for number, line in enumerate(words):
         axes.text(x + 0.17, y + 0.35 + 0.14 * number, line, fontsize=7.5, color=GREY, va="center")
