@@ -257,7 +257,8 @@ def _from_raster(lines: list[Line], ports: Sequence[Port] | None, where: str) ->
         if line.strip("01"):
             raise FormatError(f"{where} line {number}: '{line.strip('01')[0]}' in a text raster, allowed: 0 and 1")
         if len(line) != width:
-            raise FormatError(f"{where} line {number}: {len(line)} cycles, expected {width} as in the first line")
+            length = f"{len(line)} cycle{'s' * (len(line) != 1)}"
+            raise FormatError(f"{where} line {number}: {length}, expected {width} as in the first line")
     if ports is not None and len(lines) != len(ports):
         raise FormatError(f"{where}: {len(lines)} lines, expected {len(ports)}: one for each port")
     bits = np.frombuffer("".join(line for _, line in lines).encode(), np.uint8).reshape(len(lines), width)

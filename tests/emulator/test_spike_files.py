@@ -174,6 +174,7 @@ def test_digest_in_npz(tmp_path: Path) -> None:
         ("010\n012\n000\n", "line 2: '2' in a text raster, allowed: 0 and 1"),
         ("010\n0 0\n000\n", "line 2: ' ' in a text raster"),
         ("010\n01\n000\n", "line 2: 2 cycles, expected 3 as in the first line"),
+        ("010\n000\n1\n", "line 3: 1 cycle, expected 3 as in the first line"),
         ("010\n010\n", "2 lines, expected 3: one for each port"),
         ("010\n010\n000\n000\n", "4 lines, expected 3"),
         ("\x93NUMPY\x01", "line 1: header"),
