@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.learning.architectures import Architecture
+from compiler.networks.checks import integers
 from compiler.networks.layers import Conv2d, Dense, Flatten, Layer, Pool2d
-from compiler.networks.network import INPUT, integers
+from compiler.networks.network import INPUT
 
 
 def layers_of(

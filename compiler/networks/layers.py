@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from compiler.networks.checks import integers, names, pair, sides, thresholds
 from isa_spec.errors import NetworkError
 
 POOL_RULES = ("or", "membrane")
 """Ways to take the maximum over several steps: of spikes, or of what units hold before they fire."""
+POOL_KINDS = ("maxpool2d", "sumpool2d", "avgpool2d")
 Shape = tuple[int, int, int]
 Pair = tuple[int, int]
 
@@ -35,6 +37,11 @@ class Conv2d:
     stride, dilation : (rows, columns)
     padding : ((top, bottom), (left, right))
     groups : int
+
+    Raises
+    ------
+    NetworkError
+        If a field is anything else, or thresholds are not one per unit.
     """
 
     name: str
@@ -46,6 +53,21 @@ class Conv2d:
     dilation: Pair = (1, 1)
     groups: int = 1
     kind: ClassVar[str] = "conv2d"
+
+    def __post_init__(self) -> None:
+        where = f"layer '{self.name}'"
+        if type(self.groups) is not int or self.groups < 1:
+            raise NetworkError(f"{where}: groups = {self.groups!r}, allowed: an integer of 1 and above")
+        weight = integers(self.weight, 4, f"{where}: weight")
+        _settle(
+            self,
+            sources=names(self.sources, False, where),
+            weight=weight,
+            threshold=thresholds(self.threshold, len(weight), where),
+            stride=pair(self.stride, 1, f"{where}: stride"),
+            padding=sides(self.padding, f"{where}: padding"),
+            dilation=pair(self.dilation, 1, f"{where}: dilation"),
+        )
 
     @property
     def n_parameters(self) -> int:
@@ -96,6 +118,11 @@ class Dense:
     weight : int64[O, I], potential units
     threshold : int64[O] or None, potential units
         None makes the layer linear.
+
+    Raises
+    ------
+    NetworkError
+        If a field is anything else, or thresholds are not one per unit.
     """
 
     name: str
@@ -103,6 +130,12 @@ class Dense:
     weight: np.ndarray
     threshold: np.ndarray | None
     kind: ClassVar[str] = "dense"
+
+    def __post_init__(self) -> None:
+        where = f"layer '{self.name}'"
+        weight = integers(self.weight, 2, f"{where}: weight")
+        units = thresholds(self.threshold, len(weight), where)
+        _settle(self, sources=names(self.sources, False, where), weight=weight, threshold=units)
 
     @property
     def n_parameters(self) -> int:
@@ -152,6 +185,11 @@ class Pool2d:
     rule : str
         Of the maximum, one of `POOL_RULES`. With ``"membrane"`` all units of a window that are read start anew as soon
         as one of them reaches its threshold: so the strongest decides how often the window fires.
+
+    Raises
+    ------
+    NetworkError
+        If a field is anything else, or a maximum has thresholds.
     """
 
     name: str
@@ -163,6 +201,20 @@ class Pool2d:
     rule: str = "or"
     n_parameters: ClassVar[int] = 0
     n_nonzero: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        where = f"layer '{self.name}'"
+        if self.kind not in POOL_KINDS:
+            raise NetworkError(f"{where}: kind = {self.kind!r}, allowed: {', '.join(POOL_KINDS)}")
+        if self.kind == "maxpool2d" and self.threshold is not None:
+            raise NetworkError(f"{where}: a maxpool2d with thresholds, allowed: none, for the maximum of spikes is one")
+        _settle(
+            self,
+            sources=names(self.sources, False, where),
+            kernel=pair(self.kernel, 1, f"{where}: kernel"),
+            stride=pair(self.stride, 1, f"{where}: stride"),
+            threshold=thresholds(self.threshold, None, where),
+        )
 
     @property
     def spikes(self) -> bool:
@@ -201,6 +253,11 @@ class Add:
     threshold : int64[C], potential units
     factor : int64[n_sources, C] or None
         How often each map counts; None: once.
+
+    Raises
+    ------
+    NetworkError
+        If a field is anything else.
     """
 
     name: str
@@ -211,6 +268,20 @@ class Add:
     n_parameters: ClassVar[int] = 0
     n_nonzero: ClassVar[int] = 0
     spikes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        where = f"layer '{self.name}'"
+        sources = names(self.sources, True, where)
+        threshold = integers(self.threshold, 1, f"{where}: threshold")
+        _settle(self, sources=sources, threshold=threshold)
+        if self.factor is None:
+            return
+        factor, fits = integers(self.factor, 2, f"{where}: factor"), (len(sources), len(threshold))
+        if factor.shape != fits:
+            raise NetworkError(
+                f"{where}: factor of shape {list(factor.shape)}, allowed: {list(fits)}, one for each source and channel"
+            )
+        _settle(self, factor=factor)
 
     @property
     def factors(self) -> np.ndarray:
@@ -247,6 +318,9 @@ class Concat:
     n_nonzero: ClassVar[int] = 0
     spikes: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        _settle(self, sources=names(self.sources, True, f"layer '{self.name}'"))
+
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         """Shape with all channels.
 
@@ -272,12 +346,21 @@ class Flatten:
     n_nonzero: ClassVar[int] = 0
     spikes: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        _settle(self, sources=names(self.sources, False, f"layer '{self.name}'"))
+
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
         """Shape (C * H * W, 1, 1)."""
         return (int(np.prod(shapes[0])), 1, 1)
 
 
 Layer = Conv2d | Dense | Pool2d | Add | Concat | Flatten
+
+
+def _settle(layer: Layer, **fields: Any) -> None:
+    """Put what was checked in the place of what was given."""
+    for name, value in fields.items():
+        object.__setattr__(layer, name, value)
 
 
 def _positions(name: str, shape: Shape, kernel: Pair, stride: Pair, padding: tuple[Pair, Pair]) -> Pair:

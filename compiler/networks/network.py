@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from compiler.networks.checks import frame_shape
 from compiler.networks.layers import POOL_RULES, Concat, Conv2d, Dense, Flatten, Layer, Pool2d, Shape
 from isa_spec.coding import check_encoding, is_latency, is_rate, spike_levels
 from isa_spec.decoding import check_decode, needs_potentials, needs_steps
@@ -55,8 +56,8 @@ class LayeredNetwork:
     Raises
     ------
     NetworkError
-        If names clash, a source is unknown, shapes do not fit, a unit of several steps would fire without a cause, or a
-        latched network has what a single time cannot tell.
+        If the shape or a layer is none, names clash, a source is unknown, shapes do not fit, a unit of several steps
+        would fire without a cause, or a latched network has what a single time cannot tell.
     """
 
     name: str
@@ -72,6 +73,11 @@ class LayeredNetwork:
     def __post_init__(self) -> None:
         if not self.layers:
             raise NetworkError(f"network '{self.name}' has no layers")
+        object.__setattr__(self, "input_shape", frame_shape(self.input_shape, f"network '{self.name}': input_shape"))
+        object.__setattr__(self, "layers", tuple(self.layers))
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise NetworkError(f"network '{self.name}': layers has a {type(layer).__name__}, allowed: layers")
         shapes = self.shapes  # first of all: refuses sources that are not there
         c, h, w = shapes[self.answering.name]
         object.__setattr__(self, "encoding", check_encoding(self.encoding, f"network '{self.name}', input"))
@@ -286,26 +292,3 @@ def scaled(threshold: np.ndarray, scale: int) -> np.ndarray:
     """
     most = EXACT // scale + 1
     return np.clip(threshold, -most, most) * scale
-
-
-def integers(value: Any, ndim: int, where: str) -> np.ndarray:
-    """Frozen int64 array of ``ndim`` dimensions.
-
-    Raises
-    ------
-    NetworkError
-        If the value is ragged, not integer, of another rank, or empty.
-    """
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise NetworkError(f"{where}: nested lists of uneven length") from None
-    if array.dtype.kind not in "iu":
-        raise NetworkError(f"{where}: {array.dtype} values, allowed: integers; quantise before importing")
-    if array.ndim != ndim or not array.size:
-        raise NetworkError(f"{where}: shape {list(array.shape)}, allowed: {ndim} dimensions, none empty")
-    if array.dtype.kind == "u" and array.max() > np.iinfo(np.int64).max:
-        raise NetworkError(f"{where}: {array.max()} does not fit 64 bits")
-    frozen = array.astype(np.int64)
-    frozen.flags.writeable = False
-    return frozen

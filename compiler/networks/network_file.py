@@ -13,8 +13,9 @@ import numpy as np
 
 from compiler.frontends.batchnorm import fold_batchnorm, fold_units
 from compiler.frontends.bipolar import from_bipolar
+from compiler.networks.checks import integers
 from compiler.networks.layers import POOL_RULES, Add, Concat, Conv2d, Dense, Flatten, Layer, Pair, Pool2d
-from compiler.networks.network import EXACT, INPUT, LayeredNetwork, fineness_of, integers
+from compiler.networks.network import EXACT, INPUT, LayeredNetwork, fineness_of
 from isa_spec.arrays import decode_npz
 from isa_spec.errors import FormatError, NetworkError
 

@@ -11,9 +11,10 @@ from compiler.learning.rate import averaged
 from compiler.learning.spiking_units import n_hot_scores
 from compiler.learning.thermometer import encoding_of, even_steps, seen
 from compiler.learning.units import output_first, sums
+from compiler.networks.checks import integers
 from compiler.networks.evaluate import evaluate
 from compiler.networks.layers import Conv2d, Pool2d
-from compiler.networks.network import INPUT, LayeredNetwork, integers
+from compiler.networks.network import INPUT, LayeredNetwork
 from isa_spec.coding import to_values
 from isa_spec.errors import NetworkError
 

@@ -13,7 +13,6 @@ from compiler.frontends.model import Sum
 from compiler.frontends.quantising.grids import grid
 from compiler.frontends.quantising.sums import Map, Refused, Sums, frozen
 from compiler.networks.layers import Add, Concat, Conv2d
-from isa_spec.errors import NetworkError
 
 
 def added(layer: Sum, sources: Sequence[Map], bits: int) -> Sums:
@@ -32,10 +31,6 @@ def added(layer: Sum, sources: Sequence[Map], bits: int) -> Sums:
     times = np.ones((len(sources), channels), np.int64) if layer.factor is None else layer.factor
     bare = Add(layer.name, tuple(source.layer for source in sources), frozen(np.zeros(channels)), frozen(times))
     shape = bare.output_shape([source.shape for source in sources])
-    if times.shape != (len(sources), channels):
-        raise NetworkError(
-            f"layer '{layer.name}': factor of shape {list(times.shape)}, allowed: [{len(sources)}, {channels}]"
-        )
     factor, step, errors = [], [], []
     for channel in range(channels):
         slopes, counts = [source.slope[channel] for source in sources], times[:, channel].tolist()

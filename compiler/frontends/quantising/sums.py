@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -129,7 +129,7 @@ def weighted(layer: Conv | Linear, source: Map, bits: int, way: str, behind: Seq
         If it pads with what no silence stands for.
     """
     where, n_units = f"layer '{layer.name}'", len(layer.weight)
-    made, shape = _bare(layer, source), shape_of(layer, source)
+    shape = shape_of(layer, source)
     if isinstance(layer, Conv):
         if source.flat:
             raise Refused("is a convolution of a flattened map; flatten after it")
@@ -153,18 +153,16 @@ def weighted(layer: Conv | Linear, source: Map, bits: int, way: str, behind: Seq
     if silent:
         extra = _of_constants(layer, silent, offset, channel, area)
         constant = [one + more for one, more in zip(constant, extra, strict=True)]
-    made = replace(made, weight=frozen(rows.weight.reshape(layer.weight.shape)))
+    made = _with(frozen(rows.weight.reshape(layer.weight.shape)), layer, source)
     total = tuple(one + more for one, more in zip(constant, bias, strict=True))
     return Sums(made, shape, rows.step, total, float(rows.error.max(initial=0)), source.grain)
 
 
-def _bare(layer: Conv | Linear, source: Map) -> Conv2d | Dense:
-    """The layer as it will be, with the weights that the file has."""
+def _with(weight: np.ndarray, layer: Conv | Linear, source: Map) -> Conv2d | Dense:
+    """The layer as it will be, without thresholds."""
     if isinstance(layer, Linear):
-        return Dense(layer.name, (source.layer,), layer.weight, None)
-    return Conv2d(
-        layer.name, (source.layer,), layer.weight, None, layer.stride, layer.padding, layer.dilation, layer.groups
-    )
+        return Dense(layer.name, (source.layer,), weight, None)
+    return Conv2d(layer.name, (source.layer,), weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 
 def shape_of(layer: Conv | Linear, source: Map) -> Shape:
@@ -175,7 +173,7 @@ def shape_of(layer: Conv | Linear, source: Map) -> Shape:
     NetworkError
         If its weights do not fit the map that it reads.
     """
-    return _bare(layer, source).output_shape([source.shape])
+    return _with(np.zeros(layer.weight.shape, np.int64), layer, source).output_shape([source.shape])
 
 
 def check_padding(padding: tuple[Pair, Pair], source: Map, value: Fraction) -> None:
