@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from compiler.networks.dead import find_dead, remove_dead
     from compiler.networks.evaluate import evaluate
+    from compiler.networks.layers import Add, Concat, Conv2d, Dense, Flatten, Pool2d
     from compiler.networks.network import LayeredNetwork
     from compiler.networks.network_file import load_network
     from compiler.networks.network_writer import save_network
@@ -83,18 +84,24 @@ if TYPE_CHECKING:
     from neuroproc.tennlab.writer import write_tennlab
 
 _HOME = {
+    "Add": "compiler.networks.layers",
     "Assumptions": "compiler.frontends.imported",
     "BinaryConversion": "compiler.learning.binary_conversion",
+    "Concat": "compiler.networks.layers",
+    "Conv2d": "compiler.networks.layers",
     "Conversion": "compiler.learning.conversion",
     "Cost": "compiler.costing.cost",
     "Course": "compiler.learning.course",
+    "Dense": "compiler.networks.layers",
     "EmulationError": "isa_spec.errors",
     "Examples": "compiler.learning.data",
+    "Flatten": "compiler.networks.layers",
     "FoldPlan": "compiler.plan",
     "FormatError": "isa_spec.errors",
     "LayeredNetwork": "compiler.networks.network",
     "NetworkError": "isa_spec.errors",
     "NeuroprocError": "isa_spec.errors",
+    "Pool2d": "compiler.networks.layers",
     "Port": "isa_spec.image",
     "PotentialProbe": "neuroproc.probe",
     "Processor": "neuroproc.processor",
@@ -170,18 +177,24 @@ _HOME = {
 }
 
 __all__ = [
+    "Add",
     "Assumptions",
     "BinaryConversion",
+    "Concat",
+    "Conv2d",
     "Conversion",
     "Cost",
     "Course",
+    "Dense",
     "EmulationError",
     "Examples",
+    "Flatten",
     "FoldPlan",
     "FormatError",
     "LayeredNetwork",
     "NetworkError",
     "NeuroprocError",
+    "Pool2d",
     "Port",
     "PotentialProbe",
     "Processor",
@@ -258,10 +271,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'neuroproc' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+if not TYPE_CHECKING:  # a checker of types would take any name for good
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'neuroproc' has no attribute '{name}'")
+        return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
