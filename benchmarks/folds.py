@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import neuroproc
 from benchmarks.checked import compiled
-from compiler.costing.search import all_options, pareto_front
+from compiler.costing.search import explore, pareto_front
 from compiler.schedule import fill_channels
 from neuroproc.cli.compile import unroll
 from neuroproc.cli.explore import REFERENCE, as_dict
@@ -85,7 +85,7 @@ def main() -> int:
         network, spec = neuroproc.load_network(args.network), neuroproc.load_profile(args.profile)
         print(table(network, spec, args.unroll or default_unrolls(network)))
         if args.plot:
-            options = all_options(network, spec)
+            options = explore(network, spec)
             folds = [as_dict(option) for option in pareto_front(options)]
             plot_folds(args.plot, f"{network.name} on {spec.name}", folds, reference_of(options[0].cost))
     except neuroproc.NeuroprocError as error:

@@ -12,6 +12,7 @@ from neuroproc.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from compiler.costing.cost import Cost, cost_of
+    from compiler.costing.search import Bounds, best_option, explore, pareto_front
     from compiler.emit import compile_network
     from compiler.frontends.imported import Assumptions
     from compiler.frontends.importing import import_network
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from compiler.networks.network_file import load_network
     from compiler.networks.network_writer import save_network
     from compiler.plan import FoldPlan, legal_unrolls
-    from compiler.schedule import make_schedule
+    from compiler.schedule import fill_channels, make_schedule
     from compiler.views.dot import image_dot, network_dot
     from compiler.views.graphs import to_graphml, to_networkx
     from isa_spec.building import build_image
@@ -87,6 +88,7 @@ _HOME = {
     "Add": "compiler.networks.layers",
     "Assumptions": "compiler.frontends.imported",
     "BinaryConversion": "compiler.learning.binary_conversion",
+    "Bounds": "compiler.costing.search",
     "Concat": "compiler.networks.layers",
     "Conv2d": "compiler.networks.layers",
     "Conversion": "compiler.learning.conversion",
@@ -114,6 +116,7 @@ _HOME = {
     "SpikeProbe": "neuroproc.probe",
     "StreamContract": "isa_spec.stream",
     "activity_by_layer": "neuroproc.measuring.activity",
+    "best_option": "compiler.costing.search",
     "bill_of": "neuroproc.measuring.cost_table",
     "bin_events": "neuroproc.formats.binning",
     "build_image": "isa_spec.building",
@@ -129,6 +132,8 @@ _HOME = {
     "evaluate": "compiler.networks.evaluate",
     "events_to_frames": "neuroproc.formats.binning",
     "explain": "neuroproc.explaining.explanation",
+    "explore": "compiler.costing.search",
+    "fill_channels": "compiler.schedule",
     "find_dead": "compiler.networks.dead",
     "image_dot": "compiler.views.dot",
     "import_network": "compiler.frontends.importing",
@@ -140,6 +145,7 @@ _HOME = {
     "make_schedule": "compiler.schedule",
     "network_dot": "compiler.views.dot",
     "neurobench": "neuroproc.measuring.benchmark",
+    "pareto_front": "compiler.costing.search",
     "plot_activity": "neuroproc.pictures.activity",
     "plot_layers": "neuroproc.cli.plotting.layers",
     "plot_pareto": "neuroproc.cli.explore",
@@ -180,6 +186,7 @@ __all__ = [
     "Add",
     "Assumptions",
     "BinaryConversion",
+    "Bounds",
     "Concat",
     "Conv2d",
     "Conversion",
@@ -208,6 +215,7 @@ __all__ = [
     "StreamContract",
     "__version__",
     "activity_by_layer",
+    "best_option",
     "bill_of",
     "bin_events",
     "build_image",
@@ -223,6 +231,8 @@ __all__ = [
     "evaluate",
     "events_to_frames",
     "explain",
+    "explore",
+    "fill_channels",
     "find_dead",
     "image_dot",
     "import_network",
@@ -234,6 +244,7 @@ __all__ = [
     "make_schedule",
     "network_dot",
     "neurobench",
+    "pareto_front",
     "plot_activity",
     "plot_layers",
     "plot_pareto",

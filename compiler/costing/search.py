@@ -65,7 +65,7 @@ class Choice:
     binding: tuple[str, ...]
 
 
-def all_options(
+def explore(
     network: LayeredNetwork,
     spec: ProcessorSpec,
     like: FoldPlan | None = None,

@@ -7,7 +7,7 @@ import json
 import sys
 
 from compiler.costing.cost import Cost, cost_of
-from compiler.costing.search import WORDS, Bounds, Option, all_options, best_option
+from compiler.costing.search import WORDS, Bounds, Option, best_option, explore
 from compiler.emit import emit
 from compiler.networks.dead import DeadMatter, find_dead, remove_dead
 from compiler.networks.network import LayeredNetwork
@@ -108,7 +108,7 @@ def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec
     if args.tile:
         raise ScheduleError("--tile and --unroll auto exclude each other; give the unroll that the tiles are meant for")
     with progress("unrolls", args) as show:
-        options = all_options(network, spec, plan_of(args, (1, 1)), show)
+        options = explore(network, spec, plan_of(args, (1, 1)), show)
     choice = best_option(options, bounds)
     binding = ", ".join(f"--max-{'cycles' if name == 'interval' else name}" for name in choice.binding)
     held = f"; held back by {binding}" if binding else ""

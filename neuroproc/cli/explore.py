@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compiler.costing.search import MEASURES, Option, all_options, pareto_front
+from compiler.costing.search import MEASURES, Option, explore, pareto_front
 from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from isa_spec.spec import ProcessorSpec, load_profile
@@ -106,9 +106,9 @@ def folds_of(
     whole: bool = False,
     show: Callable[[int, int], None] | None = None,
 ) -> Folds:
-    """All folds of a network, or those on the front; see `all_options` for ``like`` and ``show``, its progress."""
+    """All folds of a network, or those on the front; see `explore` for ``like`` and ``show``, its progress."""
     refused: list[FoldPlan] = []
-    options = all_options(network, spec, like, show, refused.append)
+    options = explore(network, spec, like, show, refused.append)
     cost = options[0].cost  # what it was before it was folded is the same for all
     shown = options if whole else pareto_front(options)
     reference = {name: cost.total(name) for name in REFERENCE}

@@ -9,7 +9,7 @@ from compiler_helpers import cost_by_layer, graph_of, random_case, random_frames
 
 import neuroproc
 from compiler.costing.cost import cost_of
-from compiler.costing.search import all_options
+from compiler.costing.search import explore
 from compiler.emit import compile_network, emit
 from compiler.passes.insert_relays import insert_relays
 from compiler.passes.split_fan_out import fan_tree, split_fan_out
@@ -203,15 +203,15 @@ def test_pairs_of_one_synapse_are_not_split():
 
 def test_options_beyond_a_fan_in_are_left_out():
     network, spec = small_network(3), load_profile("research")
-    every = all_options(network, spec)
+    every = explore(network, spec)
     fans = []
     for option in every:
         image = emit(make_schedule(network, spec, option.plan), option.cost)
         fans.append(int(np.bincount(image.target).max()))
     limit = min(fans)
     assert limit < max(fans)
-    some = all_options(network, replace(spec, max_fan_in=limit))
+    some = explore(network, replace(spec, max_fan_in=limit))
     kept = [option.plan for option, fan in zip(every, fans, strict=True) if fan <= limit]
     assert [option.plan for option in some] == kept
     with pytest.raises(ResourceError, match="max_fan_in"):
-        all_options(network, replace(spec, max_fan_in=limit - 1))
+        explore(network, replace(spec, max_fan_in=limit - 1))

@@ -9,7 +9,7 @@ from latched_helpers import DEEP, classifier, frames_of, random_latched_case
 
 import neuroproc
 from compiler.costing.cost import cost_of
-from compiler.costing.search import all_options
+from compiler.costing.search import explore
 from compiler.emit import compile_network, emit
 from compiler.networks.dead import remove_dead
 from compiler.networks.evaluate import classes, evaluate
@@ -126,7 +126,7 @@ def test_a_slot_is_the_steps_and_one_clearing_and_a_latch_is_one_synapse():
 
 def test_the_explorer_knows_latches():
     network = classifier()
-    options = all_options(network, DEEP)
+    options = explore(network, DEEP)
     assert {option.plan.unroll for option in options} == set(legal_unrolls(6, 6))
     assert all(not option.plan.channels for option in options)
     for option in options:

@@ -8,7 +8,7 @@ from compiler_helpers import check_fold, random_frames, random_network, random_p
 
 import neuroproc
 from compiler.costing.cost import cost_of
-from compiler.costing.search import all_options
+from compiler.costing.search import explore
 from compiler.emit import compile_network, emit
 from compiler.networks.dead import find_dead, remove_dead
 from compiler.networks.evaluate import classes, evaluate, final_potentials
@@ -269,7 +269,7 @@ def test_a_slot_is_the_steps_and_one_clearing_and_synapses_are_those_of_one_step
 
 
 def test_the_explorer_knows_rates():
-    options = all_options(classifier(), load_profile("np16"))
+    options = explore(classifier(), load_profile("np16"))
     assert {option.plan.unroll for option in options} == set(legal_unrolls(6, 6))
     assert all(not option.plan.channels for option in options)
     for option in options:

@@ -9,7 +9,7 @@ from compiler_helpers import check_fold, random_conv, random_spec, random_thresh
 
 import neuroproc
 from compiler.costing.cost import cost_of
-from compiler.costing.search import all_options
+from compiler.costing.search import explore
 from compiler.emit import compile_network
 from compiler.networks.dead import remove_dead
 from compiler.networks.evaluate import classes, evaluate
@@ -268,7 +268,7 @@ def test_folds_that_do_not_hold_whole_windows_say_which_do():
 
 
 def test_the_explorer_skips_those_folds():
-    options = all_options(classifier(), NP16)
+    options = explore(classifier(), NP16)
     assert {option.plan.unroll for option in options} == {(h, w) for h in (2, 4, 8) for w in (2, 4, 8)}
     for option in options:
         image = compile_network(classifier(), NP16, option.plan)

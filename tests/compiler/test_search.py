@@ -11,7 +11,7 @@ from compiler_helpers import random_network
 
 import neuroproc
 from compiler.costing.cost import cost_of
-from compiler.costing.search import MEASURES, Bounds, all_options, best_option, pareto_front
+from compiler.costing.search import MEASURES, Bounds, best_option, explore, pareto_front
 from compiler.emit import compile_network
 from compiler.networks.layers import Add, Conv2d, Dense, Flatten, Pool2d
 from compiler.networks.network import LayeredNetwork
@@ -37,7 +37,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def options():
-    return all_options(small(), RESEARCH)
+    return explore(small(), RESEARCH)
 
 
 def test_every_legal_unroll_is_an_option_with_its_own_cost(options):
@@ -52,7 +52,7 @@ def lenet():
 
 @pytest.fixture(scope="module")
 def lenet_options(lenet):
-    return all_options(lenet, RESEARCH)
+    return explore(lenet, RESEARCH)
 
 
 def test_serialised_plans_are_no_slower_and_some_are_on_the_front(lenet, lenet_options):
@@ -74,7 +74,7 @@ def test_serialised_plans_are_no_slower_and_some_are_on_the_front(lenet, lenet_o
 @pytest.mark.parametrize("seed", range(10))
 def test_options_cost_what_their_schedule_costs(seed):
     network = random_network(np.random.default_rng(seed))
-    for option in all_options(network, RESEARCH):
+    for option in explore(network, RESEARCH):
         assert option.cost == cost_of(make_schedule(network, RESEARCH, option.plan))
 
 
@@ -101,7 +101,7 @@ def test_without_bounds_the_fastest_wins(options):
 def test_the_choice_is_as_good_as_one_on_the_front(seed):
     """For any bounds; and of what is equal in all that the front knows, the one that answers first."""
     rng = np.random.default_rng(seed)
-    options = all_options(random_network(rng), RESEARCH)
+    options = explore(random_network(rng), RESEARCH)
     front = {tuple(map(option.measure, MEASURES)) for option in pareto_front(options)}
     for _ in range(20):
         witness = options[rng.integers(len(options))]
@@ -175,7 +175,7 @@ def test_maps_of_unlike_tiles_meet_in_one():
         Add("joined", ("grown", "direct"), np.array([5])),
     )
     network = LayeredNetwork("joined", (1, 8, 8), layers, {"kind": "binary"}, {"kind": "spikes"})
-    options = all_options(network, RESEARCH)
+    options = explore(network, RESEARCH)
     assert [option.plan.unroll for option in options if not option.plan.tiles] == legal_unrolls(8, 8)
     frames = (np.random.default_rng(2).random((6, 1, 8, 8)) < 0.4).astype(np.uint8)
     for option in options:
@@ -187,7 +187,7 @@ def test_an_unroll_at_which_a_layer_cannot_be_held_is_no_option():
     spec = replace(RESEARCH, threshold_max=40)
     with pytest.raises(ResourceError, match="threshold_max"):
         make_schedule(small(), spec, FoldPlan((1, 1), dense="held"))
-    unrolls = {option.plan.unroll for option in all_options(small(), spec, FoldPlan((1, 1), dense="held"))}
+    unrolls = {option.plan.unroll for option in explore(small(), spec, FoldPlan((1, 1), dense="held"))}
     assert (12, 12) in unrolls
     assert (1, 1) not in unrolls
 
@@ -198,7 +198,7 @@ def test_a_plan_is_part_of_its_option(options):
 
 def test_plans_that_do_not_fit_are_told():
     network, refused = small(), []
-    fitting = all_options(network, replace(RESEARCH, name="chip", max_neurons=100), refused=refused.append)
-    every = all_options(network, RESEARCH)
+    fitting = explore(network, replace(RESEARCH, name="chip", max_neurons=100), refused=refused.append)
+    every = explore(network, RESEARCH)
     assert fitting == tuple(option for option in every if option.measure("neurons") <= 100)
     assert len(refused) == len(every) - len(fitting) > 0

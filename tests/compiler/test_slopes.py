@@ -9,7 +9,7 @@ from latched_helpers import DEEP, classifier, frames_of, random_latched_case
 
 import neuroproc
 from compiler.costing.cost import cost_of
-from compiler.costing.search import all_options
+from compiler.costing.search import explore
 from compiler.emit import compile_network, emit
 from compiler.networks.evaluate import classes, evaluate
 from compiler.networks.layers import Dense, Flatten
@@ -174,7 +174,7 @@ def test_a_maximum_may_answer():
 
 def test_the_explorer_knows_slopes():
     network = classifier()
-    options = all_options(network, TEMPORAL)
+    options = explore(network, TEMPORAL)
     assert {option.plan.unroll for option in options} == set(legal_unrolls(6, 6))
     for option in options:
         image = emit(make_schedule(network, TEMPORAL, option.plan), option.cost)
