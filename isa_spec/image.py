@@ -126,6 +126,14 @@ class ProcessorImage:
     source_digest: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        size = f"{self.n_neurons:,} neurons, {self.n_synapses:,} synapses"
+        ports = f"{len(self.inputs):,} inputs, {len(self.outputs):,} outputs"
+        time = ""
+        if self.interval is not None and self.latency is not None:
+            time = f"; a frame every {self.interval:,} cycles, decided after {self.latency:,}"
+        return f"<ProcessorImage for {self.spec.name}: {size}, {ports}{time}>"
+
     @property
     def n_neurons(self) -> int:
         """Neurons of every role."""

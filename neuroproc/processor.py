@@ -114,6 +114,9 @@ class Processor:
             self._probes.append(probe)
         self._watch()
 
+    def __repr__(self) -> str:
+        return f"<Processor with {self._image!r}, engine {self.engine}, before cycle {self.cycle:,}>"
+
     @property
     def image(self) -> ProcessorImage:
         """The image that was loaded."""

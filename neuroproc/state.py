@@ -21,6 +21,7 @@ from isa_spec.potentials import (
     slope_range,
     synaptic_range,
 )
+from isa_spec.showing import brief
 from isa_spec.spikes import SpikeEvents
 from neuroproc.bounds import LOWEST, endless_rise, falls_without_end, rising, steepest_fall
 from neuroproc.slopes import adder_range, endless_slopes
@@ -65,6 +66,9 @@ class PendingCharge:
     charge: np.ndarray
     kind: np.ndarray
 
+    def __repr__(self) -> str:
+        return brief(self)
+
     @classmethod
     def none(cls) -> PendingCharge:
         """Nothing under way."""
@@ -103,6 +107,9 @@ class ProcessorState:
     due: np.ndarray
     pending: PendingCharge
     inputs: SpikeEvents
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside
 

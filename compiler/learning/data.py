@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isa_spec.errors import FormatError
+from isa_spec.showing import brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,9 @@ class Examples:
     frames: np.ndarray
     labels: np.ndarray
     where: str = "examples"
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.dtype != np.uint8:

@@ -14,6 +14,7 @@ import numpy as np
 
 from compiler.networks.checks import integers, names, pair, sides, thresholds
 from isa_spec.errors import NetworkError
+from isa_spec.showing import brief
 
 POOL_RULES = ("or", "membrane")
 """Ways to take the maximum over several steps: of spikes, or of what units hold before they fire."""
@@ -68,6 +69,9 @@ class Conv2d:
             padding=sides(self.padding, f"{where}: padding"),
             dilation=pair(self.dilation, 1, f"{where}: dilation"),
         )
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def n_parameters(self) -> int:
@@ -136,6 +140,9 @@ class Dense:
         weight = integers(self.weight, 2, f"{where}: weight")
         units = thresholds(self.threshold, len(weight), where)
         _settle(self, sources=names(self.sources, False, where), weight=weight, threshold=units)
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def n_parameters(self) -> int:
@@ -216,6 +223,9 @@ class Pool2d:
             threshold=thresholds(self.threshold, None, where),
         )
 
+    def __repr__(self) -> str:
+        return brief(self)
+
     @property
     def spikes(self) -> bool:
         """Whether the layer has units."""
@@ -282,6 +292,9 @@ class Add:
                 f"{where}: factor of shape {list(factor.shape)}, allowed: {list(fits)}, one for each source and channel"
             )
         _settle(self, factor=factor)
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def factors(self) -> np.ndarray:

@@ -86,6 +86,11 @@ class LayeredNetwork:
             self._check_latched()
         self._check_steps()
 
+    def __repr__(self) -> str:
+        frame, layers = "x".join(map(str, self.input_shape)), ", ".join(layer.name for layer in self.layers)
+        parameters = sum(layer.n_parameters for layer in self.layers)
+        return f"<LayeredNetwork {self.name}: {frame} frames, {layers}; {parameters:,} parameters>"
+
     def _check_steps(self) -> None:
         """Refuse what only a network of several steps can have, and what it cannot."""
         if self.reset not in RESETS:

@@ -55,6 +55,11 @@ class Classification:
     engine: str
     threads: int
 
+    def __repr__(self) -> str:
+        right = "" if self.accuracy is None else f", accuracy {self.accuracy:.2%}"
+        work = f"{self.cycles:,} cycles, {self.spikes:,} spikes, {self.synaptic_operations:,} synaptic operations"
+        return f"<Classification of {len(self.outputs):,} frames{right}; {work}>"
+
     @property
     def correct(self) -> int | None:
         """Frames whose class is their label; None without classes or labels."""

@@ -14,6 +14,7 @@ from isa_spec.arrays import ZIP_MAGIC, unzip
 from isa_spec.errors import FormatError
 from isa_spec.files import read_bytes
 from isa_spec.image import ProcessorImage, graph_digest
+from isa_spec.showing import brief
 from neuroproc.classifying.classification import Classification
 from neuroproc.formats.recording_reader import holds_recording, read_recording
 
@@ -54,6 +55,9 @@ class Run:
     engine: str = ""
     frames_file: str = ""
     labels_file: str = ""
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def spikes(self) -> int:
