@@ -17,7 +17,7 @@ from neuroproc.cli.overwriting import fold_files, refuse_overwriting
 from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import print_json, table
 from neuroproc.cli.watching import configure_progress, progress
-from neuroproc.pictures.canvas import check_target
+from neuroproc.pictures.canvas import Picture, check_target
 from neuroproc.pictures.pareto import plot_folds
 
 EXAMPLE = "neuroproc explore examples/lenet/lenet.json --profile np16"
@@ -115,14 +115,14 @@ def folds_of(
     return Folds(network.name, shown, len(options), len(refused), whole, reference)
 
 
-def draw(path: str | Path, folds: Folds, title: str) -> None:
+def draw(path: str | Path, folds: Folds, title: str) -> Picture:
     """Draw folds into a file."""
-    plot_folds(path, title, [as_dict(option) for option in folds.shown], folds.reference)
+    return plot_folds(path, title, [as_dict(option) for option in folds.shown], folds.reference)
 
 
 def plot_pareto(
     path: str | Path, network: LayeredNetwork, spec: ProcessorSpec, like: FoldPlan | None = None, whole: bool = False
-) -> None:
+) -> Picture:
     """Draw the neurons and synapses of a network's folds against cycles per frame.
 
     Parameters
@@ -136,13 +136,18 @@ def plot_pareto(
     whole : bool
         Every fold, not only those on the Pareto front.
 
+    Returns
+    -------
+    Picture
+        The file; a notebook shows it.
+
     Raises
     ------
     NeuroprocError
         If matplotlib is missing, the suffix is unknown, the file cannot be written, or no fold fits the processor.
     """
     check_target(path)
-    draw(path, folds_of(network, spec, like, whole), network.name)
+    return draw(path, folds_of(network, spec, like, whole), network.name)
 
 
 def summary(folds: Folds, profile: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import ProcessorImage
-from neuroproc.formats.runs import Run
+from neuroproc.classifying.classification import Classification
+from neuroproc.formats.runs import Run, run_of
 from neuroproc.measuring.activity import activity_by_layer, told_saturated
-from neuroproc.pictures.canvas import bare, picture
+from neuroproc.pictures.canvas import Picture, bare, picture
 from neuroproc.pictures.colours import ALARM, GRID, PALETTE, REFERENCE, layer_colours
 
 
@@ -92,7 +93,7 @@ def headline_of(run: Run) -> str:
     return f"{frames}{run.cycles:,} cycles, {run.spikes:,} spikes"
 
 
-def plot_activity(path: str | Path, title: str, image: ProcessorImage, run: Run) -> None:
+def plot_activity(path: str | Path, title: str, image: ProcessorImage, run: Classification | Run) -> Picture:
     """Draw how much each layer fired, as a file.
 
     Parameters
@@ -102,8 +103,13 @@ def plot_activity(path: str | Path, title: str, image: ProcessorImage, run: Run)
     title : str
         What it is of.
     image : ProcessorImage
-    run : Run
-        Of `read_run`.
+    run : Classification or Run
+        What `classify` gave for this image, or what `read_run` read.
+
+    Returns
+    -------
+    Picture
+        The file; a notebook shows it.
 
     Raises
     ------
@@ -112,9 +118,11 @@ def plot_activity(path: str | Path, title: str, image: ProcessorImage, run: Run)
     NeuroprocError
         If matplotlib is missing, the suffix is unknown, or the file cannot be written.
     """
+    run = run_of(image, run) if isinstance(run, Classification) else run
     layers = layer_spikes(image, run)
     with picture(path, title, 9.0, 1.4 + 0.75 * len(layers)) as figure:
         draw_activity(figure, f"{title}: {headline_of(run)}", layers, run.frames)
+    return Picture(Path(path))
 
 
 def draw_activity(figure: Any, title: str, layers: Sequence[LayerSpikes], frames: int | None) -> None:

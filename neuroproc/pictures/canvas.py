@@ -8,18 +8,40 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from isa_spec.errors import NeuroprocError
-from isa_spec.files import write_atomically
+from isa_spec.files import read_bytes, write_atomically
 from neuroproc.pictures.colours import GRID
 
 FORMATS = ("svg", "png", "pdf")
 MANY = 5_000
 """Marks from which on a drawing is made of pixels inside of a file of lines (``rasterized``)."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was drawn into a file; a notebook shows it, if it is one of lines or pixels (not ``.pdf``).
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    path: Path
+
+    def _repr_svg_(self) -> str | None:
+        return read_bytes(self.path).decode() if self._is("svg") else None
+
+    def _repr_png_(self) -> bytes | None:
+        return read_bytes(self.path) if self._is("png") else None
+
+    def _is(self, kind: str) -> bool:
+        return self.path.suffix.lower() == f".{kind}"
 
 
 def check_target(path: str | Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroproc.pictures.canvas import picture, polygons
+from neuroproc.pictures.canvas import Picture, picture, polygons
 from neuroproc.pictures.colours import REFERENCE, lighter
 from neuroproc.pictures.layer_graph import Edge, LayerBox, Layout, layout_of
 
@@ -22,7 +22,7 @@ SIDE, LONGEST = 0.8, 28
 INK, GREY = "#111827", REFERENCE
 
 
-def plot_boxes(path: str | Path, title: str, layers: Sequence[LayerBox]) -> None:
+def plot_boxes(path: str | Path, title: str, layers: Sequence[LayerBox]) -> Picture:
     """Draw layers and what they read.
 
     Parameters
@@ -31,6 +31,11 @@ def plot_boxes(path: str | Path, title: str, layers: Sequence[LayerBox]) -> None
         ``.svg``, ``.png`` or ``.pdf``.
     title : str
     layers : sequence of LayerBox
+
+    Returns
+    -------
+    Picture
+        The file; a notebook shows it.
 
     Raises
     ------
@@ -41,6 +46,7 @@ def plot_boxes(path: str | Path, title: str, layers: Sequence[LayerBox]) -> None
     width, height = size_of(layout)
     with picture(path, title, width, height) as figure:
         draw_boxes(figure, title, layers, layout)
+    return Picture(Path(path))
 
 
 def size_of(layout: Layout) -> tuple[float, float]:

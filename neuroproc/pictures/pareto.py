@@ -7,7 +7,7 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-from neuroproc.pictures.canvas import bare, picture
+from neuroproc.pictures.canvas import Picture, bare, picture
 from neuroproc.pictures.colours import NEURONS, REFERENCE, SYNAPSES
 
 WIDTH, HEIGHT = 8.4, 4.8
@@ -16,7 +16,7 @@ APART, LINE, LOWER, MARK = 0.06, 0.045, 0.043, 0.012
 Fold = Mapping[str, Any]
 
 
-def plot_folds(path: str | Path, title: str, folds: Sequence[Fold], reference: Mapping[str, int]) -> None:
+def plot_folds(path: str | Path, title: str, folds: Sequence[Fold], reference: Mapping[str, int]) -> Picture:
     """Draw neurons and synapses against cycles per frame, beside the parameters and the plain spatial network.
 
     Parameters
@@ -30,6 +30,11 @@ def plot_folds(path: str | Path, title: str, folds: Sequence[Fold], reference: M
     reference : dict
         ``nonzero_parameters``, ``unrolled_neurons`` and ``unrolled_synapses``.
 
+    Returns
+    -------
+    Picture
+        The file; a notebook shows it.
+
     Raises
     ------
     NeuroprocError
@@ -37,6 +42,7 @@ def plot_folds(path: str | Path, title: str, folds: Sequence[Fold], reference: M
     """
     with picture(path, title, WIDTH, HEIGHT) as figure:
         draw_folds(figure, title, folds, reference)
+    return Picture(Path(path))
 
 
 def draw_folds(figure: Any, title: str, folds: Sequence[Fold], reference: Mapping[str, int]) -> None:

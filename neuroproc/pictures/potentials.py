@@ -13,7 +13,7 @@ from isa_spec.image import ProcessorImage
 from isa_spec.spikes import SpikeEvents
 from neuroproc.explaining.explanation import explain_cycles
 from neuroproc.explaining.places import Places
-from neuroproc.pictures.canvas import bare, picture, raised
+from neuroproc.pictures.canvas import Picture, bare, picture, raised
 from neuroproc.pictures.colours import ALARM, PALETTE, REFERENCE, layer_colours, lighter
 
 DOTTED = 120
@@ -141,7 +141,7 @@ def _cycles(steps: range, interval: int, n_cycles: int) -> np.ndarray:
     return found[found < n_cycles]
 
 
-def plot_potentials(path: str | Path, title: str, traces: Sequence[Trace]) -> None:
+def plot_potentials(path: str | Path, title: str, traces: Sequence[Trace]) -> Picture:
     """Draw potentials, as a file: a strip for each neuron.
 
     Parameters
@@ -153,6 +153,11 @@ def plot_potentials(path: str | Path, title: str, traces: Sequence[Trace]) -> No
     traces : sequence of Trace
         Of `trace_of`, all of as many cycles.
 
+    Returns
+    -------
+    Picture
+        The file; a notebook shows it.
+
     Raises
     ------
     NeuroprocError
@@ -160,6 +165,7 @@ def plot_potentials(path: str | Path, title: str, traces: Sequence[Trace]) -> No
     """
     with picture(path, title, 9.0, 1.3 + 1.9 * len(traces)) as figure:
         draw_potentials(figure, title, traces)
+    return Picture(Path(path))
 
 
 def draw_potentials(figure: Any, title: str, traces: Sequence[Trace]) -> None:

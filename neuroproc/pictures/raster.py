@@ -13,7 +13,7 @@ from isa_spec.errors import EmulationError
 from isa_spec.image import ProcessorImage
 from isa_spec.names import neuron_names
 from neuroproc.explaining.places import carries_value
-from neuroproc.pictures.canvas import MANY, bare, picture
+from neuroproc.pictures.canvas import MANY, Picture, bare, picture
 from neuroproc.pictures.colours import GRID, REFERENCE
 from neuroproc.pictures.rows import LayerRows, rows_of
 
@@ -157,7 +157,7 @@ def _every_kth(neuron: np.ndarray, most: int) -> np.ndarray:
     return kept
 
 
-def plot_raster(path: str | Path, title: str, raster: Raster) -> None:
+def plot_raster(path: str | Path, title: str, raster: Raster) -> Picture:
     """Draw who fires when, as a file.
 
     Parameters
@@ -169,6 +169,11 @@ def plot_raster(path: str | Path, title: str, raster: Raster) -> None:
     raster : Raster
         Of `raster_of`.
 
+    Returns
+    -------
+    Picture
+        The file; a notebook shows it.
+
     Raises
     ------
     NeuroprocError
@@ -177,6 +182,7 @@ def plot_raster(path: str | Path, title: str, raster: Raster) -> None:
     height = float(np.clip(1.6 + 0.14 * raster.n_rows, 2.4, 7.5))
     with picture(path, title, 9.0, height) as figure:
         draw_raster(figure, title, raster)
+    return Picture(Path(path))
 
 
 def draw_raster(figure: Any, title: str, raster: Raster) -> None:

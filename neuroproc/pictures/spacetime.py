@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from isa_spec.image import ProcessorImage
-from neuroproc.pictures.canvas import picture, polygons, segments
+from neuroproc.pictures.canvas import Picture, picture, polygons, segments
 from neuroproc.pictures.colours import REFERENCE
 from neuroproc.pictures.outlines import outline, outline_in_time
 from neuroproc.pictures.positions import position_colours, whole_colours
@@ -68,19 +68,24 @@ def rows_of(table: Timetable) -> Rows:
 
 
 def plot_spacetime(
-    path: str | Path, image: ProcessorImage, title: str, place: tuple[str, int, int] | None = None
-) -> None:
+    path: str | Path, title: str, image: ProcessorImage, place: tuple[str, int, int] | None = None
+) -> Picture:
     """Draw a band for each layer, time to the right, a colour for each place of the frame.
 
     Parameters
     ----------
     path : str or Path
         ``.svg``, ``.png`` or ``.pdf``.
-    image : ProcessorImage
     title : str
         What the image is called.
+    image : ProcessorImage
     place : (layer, row, column), optional
         Whose way back to the frame is drawn; by default one deep in the network that is made of a part of the frame.
+
+    Returns
+    -------
+    Picture
+        The file; a notebook shows it.
 
     Raises
     ------
@@ -95,6 +100,7 @@ def plot_spacetime(
     height = rows_of(table).end + FOOT + NOTE * len(words) + 0.15
     with picture(path, title, WIDTH, height) as figure:
         draw_spacetime(figure, table, traced, [title, *headline(image, table)], words)
+    return Picture(Path(path))
 
 
 def draw_spacetime(

@@ -195,5 +195,5 @@ def test_command(capsys, tmp_path):
         made.append(target.read_bytes())
     again = tmp_path / "again.svg"
     for source, picture in ((neuroproc.load_network(network), made[0]), (loaded, made[1])):
-        neuroproc.plot_layers(again, source, "tiny.json" if picture is made[0] else "tiny.npi")
+        neuroproc.plot_layers(again, "tiny.json" if picture is made[0] else "tiny.npi", source)
         assert again.read_bytes() == picture

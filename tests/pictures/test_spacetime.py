@@ -229,7 +229,7 @@ def test_the_same_image_gives_the_same_bytes(images, tmp_path, suffix):
     found = set()
     for number in range(2):
         path = tmp_path / f"{number}.{suffix}"
-        plot_spacetime(path, images["8x1"], "digits", ("conv1", 3, 4))
+        plot_spacetime(path, "digits", images["8x1"], ("conv1", 3, 4))
         found.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(found) == 1
 

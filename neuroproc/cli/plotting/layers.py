@@ -14,7 +14,7 @@ from neuroproc.cli.kinds import IMAGE, kind_of
 from neuroproc.cli.overwriting import network_files, refuse_overwriting
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, get_image
-from neuroproc.pictures.canvas import check_target
+from neuroproc.pictures.canvas import Picture, check_target
 from neuroproc.pictures.colours import layer_colours
 from neuroproc.pictures.layer_graph import LayerBox, layers_of_image
 from neuroproc.pictures.layers import plot_boxes
@@ -51,15 +51,21 @@ def _layers(args: argparse.Namespace) -> tuple[LayerBox, ...]:
     return layers_of_network(get_network(args.source, args))
 
 
-def plot_layers(path: str | Path, source: LayeredNetwork | ProcessorImage, title: str) -> None:
+def plot_layers(path: str | Path, title: str, source: LayeredNetwork | ProcessorImage) -> Picture:
     """Draw the layers of a network or an image and what each reads.
 
     Parameters
     ----------
     path : str or Path
         ``.svg``, ``.png`` or ``.pdf``.
-    source : LayeredNetwork or ProcessorImage
     title : str
+        What it is of.
+    source : LayeredNetwork or ProcessorImage
+
+    Returns
+    -------
+    Picture
+        The file; a notebook shows it.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def plot_layers(path: str | Path, source: LayeredNetwork | ProcessorImage, title
         If matplotlib is missing, the suffix is unknown, or the file cannot be written.
     """
     layers = layers_of_image(source) if isinstance(source, ProcessorImage) else layers_of_network(source)
-    plot_boxes(path, title, layers)
+    return plot_boxes(path, title, layers)
 
 
 def layers_of_network(network: LayeredNetwork) -> tuple[LayerBox, ...]:

@@ -47,7 +47,7 @@ def execute(args: argparse.Namespace) -> int:
     title = Path(args.image).name
     if args.output:
         check_target(args.output)
-        plot_spacetime(args.output, get_image(args.image), title, args.trace)
+        plot_spacetime(args.output, title, get_image(args.image), args.trace)
         return 0
     if args.trace:
         layer, row, column = args.trace
