@@ -15,7 +15,7 @@ def as_frames(frames: Any, shape: tuple[int, int, int], where: str = "") -> np.n
 
     Parameters
     ----------
-    frames : array
+    frames : array of integers or bool
         ``[n_frames, C, H, W]``; also without channels where ``C`` is 1, and without columns where ``W`` is 1, as the
         maps of a network over one axis have it.
     shape : (C, H, W)
@@ -26,9 +26,14 @@ def as_frames(frames: Any, shape: tuple[int, int, int], where: str = "") -> np.n
     Raises
     ------
     FormatError
-        If they have another shape.
+        If they have another shape, or are no integers.
     """
-    array = np.asarray(frames)
+    array, prefix = np.asarray(frames), f"{where}: " if where else ""
+    if array.size and array.dtype.kind not in "iub":
+        # A threshold of 8 takes every frame of floats up to 1 for dark, and nobody would be told.
+        raise FormatError(
+            f"{prefix}frames of {array.dtype}, allowed: integers; scale and round them before, as you mean it"
+        )
     channels, height, width = shape
     allowed: list[tuple[int, ...]] = [shape]
     if channels == 1:
@@ -39,7 +44,6 @@ def as_frames(frames: Any, shape: tuple[int, int, int], where: str = "") -> np.n
         allowed.append((height,))
     if not array.ndim or array.shape[1:] not in allowed:
         listed = " or ".join(f"[n_frames, {', '.join(map(str, axes))}]" for axes in dict.fromkeys(allowed))
-        prefix = f"{where}: " if where else ""
         raise FormatError(f"{prefix}frames of shape {list(array.shape)}, allowed: {listed}{_remedy(array, shape)}")
     return array.reshape(len(array), *shape)
 

@@ -36,9 +36,17 @@ class Examples:
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.dtype != np.uint8:
+            if self.frames.dtype == np.uint8:
+                remedy = (
+                    "give a single channel an axis, as frames[:, None]" if self.frames.ndim == 3 else "reshape them"
+                )
+            elif self.frames.dtype.kind == "f":
+                remedy = "scale and round them, as np.rint(255 * frames).astype(np.uint8) where they go from 0 to 1"
+            else:
+                remedy = "convert them, as frames.astype(np.uint8)"
             raise FormatError(
                 f"{self.where}: frames of {self.frames.dtype}{list(self.frames.shape)}, allowed: uint8 in "
-                "[N, C, H, W]; convert them, as frames.astype(np.uint8)"
+                f"[N, C, H, W]; {remedy}"
             )
         if not len(self.frames) or self.labels.shape != (len(self.frames),):
             raise FormatError(

@@ -63,3 +63,12 @@ def test_frames_that_are_flat_on_one_side_are_told_how_to_fit(shape, given):
 def test_frames_that_may_have_other_axes_are_told_no_more(shape, given):
     with pytest.raises(FormatError, match=r"\]$"):
         as_frames(np.zeros(given, np.uint8), shape)
+
+
+@pytest.mark.error
+def test_floats_are_refused():
+    """Between 0 and 1 all of them are dark to a threshold above 1, and a class would be told nevertheless."""
+    with pytest.raises(FormatError) as caught:
+        as_frames(np.full((1, 1, 2, 2), 0.5), (1, 2, 2))
+    assert str(caught.value) == "frames of float64, allowed: integers; scale and round them before, as you mean it"
+    assert as_frames(np.ones((1, 2, 2), bool), (1, 2, 2)).dtype == bool

@@ -32,9 +32,30 @@ def test_something_is_left_on_either_side(share, n_held):
     assert (len(train), len(held)) == (10 - n_held, n_held)
 
 
+@pytest.mark.parametrize(
+    ("frames", "found", "remedy"),
+    [
+        (
+            np.zeros((2, 3, 3), np.uint8),
+            "frames of uint8[2, 3, 3]",
+            "give a single channel an axis, as frames[:, None]",
+        ),
+        (np.zeros((2, 9), np.uint8), "frames of uint8[2, 9]", "reshape them"),
+        (
+            np.zeros((2, 1, 3, 3)),
+            "frames of float64[2, 1, 3, 3]",
+            "scale and round them, as np.rint(255 * frames).astype(np.uint8) where they go from 0 to 1",
+        ),
+        (np.zeros((2, 1, 3, 3), int), "frames of int64[2, 1, 3, 3]", "convert them, as frames.astype(np.uint8)"),
+    ],
+)
+def test_other_frames_are_refused(frames, found, remedy):
+    with pytest.raises(FormatError) as caught:
+        Examples(frames, np.zeros(2, np.int64))
+    assert str(caught.value) == f"examples: {found}, allowed: uint8 in [N, C, H, W]; {remedy}"
+
+
 def test_what_are_no_examples_is_refused():
-    with pytest.raises(FormatError, match=r"allowed: uint8 in \[N, C, H, W\]; convert them, as frames.astype"):
-        Examples(np.zeros((2, 1, 3, 3)), np.zeros(2, np.int64))
     with pytest.raises(FormatError, match="a label for each"):
         Examples(np.zeros((2, 1, 3, 3), np.uint8), np.zeros(3, np.int64))
     with pytest.raises(FormatError, match="two and more"):
