@@ -115,7 +115,8 @@ class Processor:
         self._watch()
 
     def __repr__(self) -> str:
-        return f"<Processor with {self._image!r}, engine {self.engine}, before cycle {self.cycle:,}>"
+        size = f"{self._image.n_neurons:,} neurons, {self._image.n_synapses:,} synapses"
+        return f"<Processor {self._image.spec.name}: {size}, engine {self.engine}, before cycle {self.cycle:,}>"
 
     @property
     def image(self) -> ProcessorImage:

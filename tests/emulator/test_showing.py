@@ -42,7 +42,8 @@ def test_images_and_processors(image):
     assert repr(image) == shown
     processor = neuroproc.Processor(image, engine="reference")
     processor.run(3)
-    assert repr(processor) == f"<Processor with {shown}, engine reference, before cycle 3>"
+    size = f"{image.n_neurons:,} neurons, {image.n_synapses:,} synapses"
+    assert repr(processor) == f"<Processor np8: {size}, engine reference, before cycle 3>"
     state = processor.state()
     assert f"ProcessorState(image='{state.image}', cycle=3, potential=int64[{image.n_neurons}]" in repr(state)
     assert len(repr(state)) < 600
