@@ -137,9 +137,9 @@ def test_readme_installs_and_tests_with_what_is_run():
     )
     install, test = (" ".join(block.split()) for block in blocks[:2])
     assert install == "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/neuroproc demo"
-    assert test == ".venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest"
+    assert test == ".venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest -n 2"
     checks = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for step in ("python3 -m venv .venv", "'.[test]'", ".venv/bin/python -m pytest"):
+    for step in ("python3 -m venv .venv", "'.[test]'", ".venv/bin/python -m pytest -n 2"):
         assert step in checks
 
 
