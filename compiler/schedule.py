@@ -28,7 +28,7 @@ from compiler.plan import FoldPlan
 from compiler.stages import Part, Schedule, Stage, Taps
 from isa_spec.errors import ResourceError, ScheduleError
 from isa_spec.spec import ProcessorSpec
-from isa_spec.stream import StreamContract
+from isa_spec.stream import LONGEST_INTERVAL, StreamContract
 
 
 def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) -> Schedule:
@@ -72,7 +72,7 @@ def make_schedule(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan) 
     ]
     # A circuit takes a cycle after each step to reset windows.
     beat = 2 if network.pools and not spec.pooling_groups else 1
-    slot = _slot(geometry, charges, turning, holds, clearing, beat, plan)
+    slot = _slot(geometry, charges, turning, holds, clearing, beat, plan, frame_pitch)
     forgets = clearing == "leak"
     turns = find_turns(geometry, pitches, slot * frame_pitch, slot, counts, forgets)
     takes = [
@@ -231,6 +231,7 @@ def _slot(
     clearing: str,
     beat: int,
     plan: FoldPlan,
+    frame_pitch: int,
 ) -> int:
     """Cycles per slot."""
     cleared = any(charge.clear.any() for charge in charges) or any(holds) or clearing == "clear"
@@ -238,8 +239,9 @@ def _slot(
     levels = geometry.carriers[0].levels
     if levels > 1 or beat > 1:
         least = (levels - 1) * beat + 2
-    if plan.slot is not None and plan.slot < least:
-        raise ScheduleError(f"slot of {plan.slot} cycles, allowed {least} and above for this network and processor")
+    most = LONGEST_INTERVAL // frame_pitch
+    if plan.slot is not None and not least <= plan.slot <= most:
+        raise ScheduleError(f"slot of {plan.slot} cycles, allowed {least}..{most} for this network and processor")
     return least if plan.slot is None else plan.slot
 
 

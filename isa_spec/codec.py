@@ -21,7 +21,7 @@ from isa_spec.errors import EmulationError, FormatError, SpecError
 from isa_spec.image import LayerRecord, Port, ProcessorImage
 from isa_spec.spec import ProcessorSpec
 from isa_spec.spikes import SpikeEvents
-from isa_spec.stream import StreamContract
+from isa_spec.stream import LONGEST_INTERVAL, StreamContract
 
 FORMAT = "neuroproc-image"
 VERSION = 1
@@ -258,7 +258,7 @@ def _check_stream(image: ProcessorImage, where: str) -> None:
         if contract.interval != image.interval or image.latency is None:
             raise FormatError(f"{where}: layer '{record.name}' and the header disagree about the interval")
         # No two tiles share a cycle; and who reads a map makes room for its tiles.
-        if not contract.tile_rows * contract.tile_cols <= contract.interval < 2**31:
+        if not contract.tile_rows * contract.tile_cols <= contract.interval <= LONGEST_INTERVAL:
             raise FormatError(f"{where}: layer '{record.name}' has more tiles than cycles, or 2**31 cycles or more")
     if image.encoding is not None:
         encoding = check_encoding(image.encoding, f"{where}: encoding")

@@ -14,6 +14,9 @@ import numpy as np
 
 from isa_spec.errors import FormatError
 
+LONGEST_INTERVAL = 2**31 - 1
+"""Cycles: no image has its frames further apart."""
+
 
 @dataclass(frozen=True)
 class StreamContract:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -20,6 +21,8 @@ NETWORK_HELP = f"layered network, .json or .toml; or a foreign one, {', '.join(R
 """Of the argument that names a network."""
 MOST_BITS = 24
 """Widest weights that floats are rounded to."""
+DIGITS = 30
+"""Before the point of a number or behind it, at most: products of some such numbers and floats are floats."""
 _OPTIONS = (
     "encoding", "input_scale", "input_offset", "reset", "comparison", "floor", "dt", "weight_bits", "classes", "allow",
 )  # fmt: skip
@@ -145,9 +148,17 @@ def _number(text: str) -> int | str:
 def fraction(text: str) -> Fraction:
     """A number, exactly: ``0.5``, ``1/255``, ``1e-3``."""
     try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number, for example 1/255 or 0.5") from None
+        # Seen before it is a fraction: that of 1e999999999 takes hours, and all memory.
+        if "/" in text or abs(Decimal(text).adjusted()) <= DIGITS:
+            value = Fraction(text)
+            if value == 0 or Fraction(1, 10**DIGITS) <= abs(value) <= 10**DIGITS:
+                return value
+    except (ValueError, ArithmeticError):
+        pass
+    raise argparse.ArgumentTypeError(
+        f"'{text}' is no number, or too large or too small, allowed: 0, or a size of 1e-{DIGITS} to 1e{DIGITS}, for "
+        "example 1/255 or 0.5"
+    )
 
 
 def bits(text: str) -> int:

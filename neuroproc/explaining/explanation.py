@@ -18,7 +18,7 @@ from isa_spec.potentials import leaking
 from isa_spec.spikes import SpikeEvents
 from neuroproc.explaining.places import Place, Places
 from neuroproc.probe import SpikeProbe
-from neuroproc.processor import Processor
+from neuroproc.processor import LAST_CYCLE, Processor
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,10 @@ def explain_cycles(
     EmulationError
         If there is no such neuron or cycle, or an event is refused.
     """
-    if not cycles or cycles.start < 0 or cycles.step != 1:
-        raise EmulationError(f"cycles {cycles.start}..{cycles.stop - 1} cannot be explained, allowed: 0 and above")
+    if not cycles or cycles.start < 0 or cycles.step != 1 or cycles.stop > LAST_CYCLE:
+        raise EmulationError(
+            f"cycles {cycles.start}..{cycles.stop - 1} cannot be explained, allowed: 0..{LAST_CYCLE - 1}"
+        )
     places = Places(image)
     watch = _Watch(image, places, places.find(neuron if isinstance(neuron, str) else f"neuron:{neuron}"), events)
     first = watch.run(cycles, engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from compiler.frontends.imported import Assumptions
 from compiler.frontends.importing import read_model
 from isa_spec.errors import FormatError
 from neuroproc.cli import across
+from neuroproc.cli.imports import fraction
 
 onnx = pytest.importorskip("onnx")
 
@@ -126,14 +128,22 @@ def test_options_are_for_foreign_files(case, capsys):
     ("option", "value", "words"),
     [
         ("--encoding", "bitplanes,bits", "'bitplanes,bits' is not KIND,KEY=VALUE,..., for example bitplanes,bits=8"),
-        ("--input-scale", "1/0", "'1/0' is no number, for example 1/255 or 0.5"),
+        ("--input-scale", "1/0", "'1/0' is no number, or too large or too small, allowed: 0, or a size of"),
+        ("--input-scale", "1e999999999", "'1e999999999' is no number, or too large or too small, allowed: 0, or"),
+        ("--input-offset", "-1e-999999999", "'-1e-999999999' is no number, or too large or too small, allowed: 0, or"),
+        ("--dt", "nan", "'nan' is no number, or too large or too small, allowed: 0, or a size of"),
         ("--weight-bits", "1", "'1' is no width, allowed: an integer in 2..24"),
     ],
 )
 def test_options_that_cannot_be_read(capsys, option, value, words):
-    result = call(capsys, "compile", "tiny.onnx", "-o", "no.npi", option, value)
+    result = call(capsys, "compile", "tiny.onnx", "-o", "no.npi", f"{option}={value}")
     assert result.status == 2
     assert words in result.err
+
+
+@pytest.mark.parametrize(("text", "right"), [("0", 0), ("1e-30", Fraction(1, 10**30)), ("-2/6", Fraction(-1, 3))])
+def test_numbers_are_exact(text, right):
+    assert fraction(text) == right
 
 
 def test_an_encoding_with_a_list(place, capsys):

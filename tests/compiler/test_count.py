@@ -109,7 +109,7 @@ def test_what_cannot_be():
         ResourceError, match=r"layer 'conv' cannot gather counted values with leak = all .* 'bitplanes'"
     ):
         make_schedule(network_of(3), load_profile("np16-leak"), FoldPlan((1, 1)))
-    with pytest.raises(ScheduleError, match="slot of 3 cycles, allowed 4 and above"):
+    with pytest.raises(ScheduleError, match=r"slot of 3 cycles, allowed 4\.\.\d"):
         make_schedule(network_of(3), RESEARCH, FoldPlan((1, 1), slot=3))
     image = compile_network(network_of(3), RESEARCH, FoldPlan((1, 1)))
     with pytest.raises(FormatError, match=r"value 4, allowed: 0\.\.3 \(encoding 'count' of 3 levels\)"):

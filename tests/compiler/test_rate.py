@@ -302,7 +302,7 @@ def test_folds_that_rates_cannot_have():
         fill_channels(classifier(), RESEARCH, FoldPlan((1, 1)))
     with pytest.raises(ScheduleError, match="dense layers of rate-coded network 'classifier' cannot be held"):
         make_schedule(classifier(), RESEARCH, FoldPlan((1, 1), dense="held"))
-    with pytest.raises(ScheduleError, match="slot of 8 cycles, allowed 9 and above"):
+    with pytest.raises(ScheduleError, match=r"slot of 8 cycles, allowed 9\.\.\d"):
         make_schedule(classifier(), RESEARCH, FoldPlan((1, 1), slot=8))
 
 

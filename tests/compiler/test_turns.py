@@ -80,7 +80,8 @@ def test_pooling_keeps_the_turns_of_its_source():
         ({"conv1": 2}, None, "channels of 'conv1': 2 on one neuron, allowed: 1..1 in the idle time of 162 cycles"),
         ({"pool": 2}, None, "channels of 'pool': no such layer has units with turns of their own"),
         ({"nowhere": 2}, None, "allowed: conv1, conv2, dense"),
-        ({}, 1, "slot of 1 cycles, allowed 2 and above"),
+        ({}, 1, "slot of 1 cycles, allowed 2..26512143 for this network and processor"),
+        ({}, 26512144, "slot of 26512144 cycles, allowed 2..26512143 for this network and processor"),
     ],
 )
 def test_what_cannot_be(channels, slot, words):
