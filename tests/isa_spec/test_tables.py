@@ -204,6 +204,10 @@ def test_files_that_are_missing_or_no_toml_are_refused(tmp_path):
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(SpecError, match=r"bytes\.toml: is not TOML"):
         load_toml(tmp_path / "bytes.toml")
+    for name, content in (("long", "a = " + "9" * 5000), ("deep", "a = " + "[" * 100_000)):
+        (tmp_path / f"{name}.toml").write_text(content)
+        with pytest.raises(SpecError, match=rf"{name}\.toml: is not TOML: (Exceeds the limit|maximum recursion)"):
+            load_toml(tmp_path / f"{name}.toml")
 
 
 @pytest.mark.error
