@@ -80,7 +80,7 @@ def _check_options(args: argparse.Namespace, route: Route, kind: str) -> None:
     """Refuse an option that means nothing on this way."""
     meant = {"source", "target", "to", "command", "execute"}.union(*(OPTIONS[group] for group in route.options))
     for name, value in vars(args).items():
-        if name not in meant and value not in (None, False):
+        if name not in meant and value is not None and value is not False:
             option = f"--{name.replace('_', '-')}"
             raise FormatError(f"{option} means nothing where {kind} becomes {route.suffix}; leave it out")
 

@@ -98,6 +98,8 @@ def test_what_is_missing_or_means_nothing(sensed, heard, case, tmp_path, capsys)
     refused(call(capsys, "convert", sensed, tmp_path / "f.npz", "--frames", "--image", case.image), words)
     words = "--bin means nothing where spikes becomes .npz; leave it out"
     refused(call(capsys, "convert", case.spikes, tmp_path / "s.npz", "--bin", "1ms"), words)
+    words = "--sample means nothing where spikes becomes .npz; leave it out"
+    refused(call(capsys, "convert", case.spikes, tmp_path / "s.npz", "--sample", "0"), words)
     refused(call(capsys, "convert", sensed, target, "--bin", "1ms", "--image", case.image), "allowed: as many")
     sensed.write_bytes(sensed.read_bytes()[:-1])
     refused(call(capsys, "convert", sensed, target, "--bin", "1ms"), "199 bytes, allowed: a multiple of 5")
