@@ -60,7 +60,7 @@ def kind_of(path: str | Path) -> str:
 
 
 def as_image(path: str) -> str:
-    """What to do with a file that should have been an image, as the end of a message; empty where nothing helps."""
+    """What to do with a file that should have been an image, as the end of a message; empty of what is not known."""
     try:
         found = kind_of(path)
     except FormatError:
@@ -69,7 +69,10 @@ def as_image(path: str) -> str:
         return f"; it is of the kind '{found}': neuroproc convert {path} IMAGE.npi makes an image of it"
     if found == NETWORK or found in FOREIGN:
         return f"; it is of the kind '{found}': neuroproc compile {path} -o IMAGE.npi makes an image of it"
-    return ""
+    if found == IMAGE:
+        return ""
+    what = "holds arrays" if found == FRAMES and Path(path).suffix == ".npz" else f"is of the kind '{found}'"
+    return f"; it {what}, wanted: an image, .npi"
 
 
 def as_network(path: str) -> str:

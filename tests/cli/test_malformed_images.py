@@ -220,6 +220,13 @@ def test_a_network_is_no_image_and_an_image_no_network(case, capsys):
     refused(call(capsys, "verify", case.image, case.network, case.frames), wanted)
 
 
+def test_frames_and_spikes_are_no_image(case, capsys):
+    refused(call(capsys, "classify", case.frames, case.image), "; it is of the kind 'frames', wanted: an image, .npi")
+    refused(call(capsys, "run", case.spikes, case.image), "; it is of the kind 'spikes', wanted: an image, .npi")
+    np.savez(case.folder / "some.npz", weight=[1])
+    refused(call(capsys, "count", case.folder / "some.npz"), "; it holds arrays, wanted: an image, .npi")
+
+
 def test_a_network_of_tennlab_is_no_image_yet(case, capsys):
     path = case.folder / "risp.json"
     path.write_text('{"Nodes": [], "Edges": []}')
