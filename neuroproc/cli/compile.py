@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 
@@ -15,6 +16,7 @@ from compiler.plan import FoldPlan, Tile
 from compiler.schedule import fill_channels, make_schedule
 from compiler.stages import Schedule
 from isa_spec.errors import ResourceError, ScheduleError
+from isa_spec.files import write_atomically
 from isa_spec.image import ProcessorImage
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.bounds import falls_without_end
@@ -23,7 +25,7 @@ from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network, o
 from neuroproc.cli.overwriting import fold_files, refuse_one_file, refuse_overwriting
 from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
-from neuroproc.cli.streams import STANDARD, put_bytes, put_image
+from neuroproc.cli.streams import STANDARD, put_image, standard_output
 from neuroproc.cli.watching import configure_progress, progress
 from neuroproc.measuring.measures import count, layers_of_units
 
@@ -79,12 +81,8 @@ def execute(args: argparse.Namespace) -> int:
     schedule = make_schedule(network, spec, plan)
     cost = cost_of(schedule)
     image = emit(schedule, cost)
-    put_image(args.output, image)
-    if args.report:
-        entry = {**report(schedule, cost), **image_report(image), "dead": [vars(layer) for layer in dead.layers]}
-        if given.origin is not None:
-            entry["origin"] = given.origin
-        put_bytes(args.report, json.dumps(entry, indent=2).encode() + b"\n")
+    entry = {**report(schedule, cost), **image_report(image), "dead": [vars(layer) for layer in dead.layers]}
+    _write(args, image, entry if given.origin is None else {**entry, "origin": given.origin})
     # What is said goes aside where a file itself is what comes out.
     said = sys.stderr if STANDARD in (args.output, args.report) else sys.stdout
     print(cost_table(schedule, cost), file=said)
@@ -93,6 +91,18 @@ def execute(args: argparse.Namespace) -> int:
         if note:
             print(note, file=said)
     return 0
+
+
+def _write(args: argparse.Namespace, image: ProcessorImage, entry: dict[str, object]) -> None:
+    """Write the image and, where it was asked for, the table: neither is there without the other."""
+    with contextlib.ExitStack() as stack:
+        if args.report is not None:
+            place = standard_output() if args.report == STANDARD else write_atomically(args.report)
+            file = stack.enter_context(place)
+            file.write(json.dumps(entry, indent=2).encode() + b"\n")
+            # A full disk is seen before the image is in its place; the table gets there after it.
+            file.flush()
+        put_image(args.output, image)
 
 
 def _plan(args: argparse.Namespace, network: LayeredNetwork, spec: ProcessorSpec) -> tuple[FoldPlan, str]:

@@ -110,6 +110,21 @@ def test_a_file_that_cannot_be_finished_is_not_begun(case, existing):
     assert {file.name: file.read_bytes() for file in case.folder.iterdir()} == before
 
 
+@pytest.mark.parametrize(("place", "words"), [("nowhere/table.json", "No such file"), (".", "Is a directory")])
+def test_an_image_is_not_there_without_its_table(case, capsys, place, words):
+    before = sorted(case.folder.iterdir())
+    table = case.folder / place
+    refused(call(capsys, "compile", case.network, "-o", case.folder / "new.npi", "--report", table), str(table), words)
+    assert sorted(case.folder.iterdir()) == before
+
+
+@full_disk
+def test_an_image_is_not_there_where_its_table_has_no_room(case, capsys):
+    before = sorted(case.folder.iterdir())
+    refused(call(capsys, "compile", case.network, "-o", case.folder / "new.npi", "--report", FULL), "No space left")
+    assert sorted(case.folder.iterdir()) == before
+
+
 @pytest.mark.parametrize("place", ["nowhere/new.npi", "tiny.json/new.npi", ".", "/proc/new.npi"])
 def test_a_place_that_cannot_be_written(case, capsys, place):
     before = sorted(case.folder.iterdir())
