@@ -82,6 +82,8 @@ def picture(path: str | Path, title: str, width: float, height: float) -> Iterat
         matplotlib.rcdefaults()
         # Names inside of a file would be random otherwise.
         matplotlib.rcParams["svg.hashsalt"] = title
+        # Names are anybody's: dollars in them are no formulas.
+        matplotlib.rcParams["text.parse_math"] = False
         figure = figure_class(figsize=(width, height), layout="constrained")
         canvas_class(figure)
         yield figure

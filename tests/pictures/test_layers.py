@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cli_helpers import axis_entry, call, network_entry, refused, write_json
 from compiler_helpers import random_case
+from picture_helpers import needs_matplotlib
 
 import neuroproc
 from compiler.networks.drive import spiking_layers
@@ -197,3 +198,13 @@ def test_command(capsys, tmp_path):
     for source, picture in ((neuroproc.load_network(network), made[0]), (loaded, made[1])):
         neuroproc.plot_layers(again, "tiny.json" if picture is made[0] else "tiny.npi", source)
         assert again.read_bytes() == picture
+
+
+@needs_matplotlib
+def test_dollars_are_no_formulas(tmp_path):
+    """What stands between two is drawn as it is, and need not be one."""
+    named = {**network_entry(), "name": "$\\sum$"}
+    named["layers"][0]["name"] = "$x^{2$"
+    drawn = tmp_path / "named.svg"
+    neuroproc.plot_layers(drawn, "$\\sum$", neuroproc.load_network(write_json(tmp_path / "named.json", named)))
+    assert "<!-- $x^{2$ -->" in drawn.read_text()
