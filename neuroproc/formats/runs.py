@@ -112,6 +112,8 @@ def _recorded(data: bytes, where: str, image: ProcessorImage) -> Run:
     )
 
 
+MOST = 2**62
+"""No run counts so far."""
 _EXITS = {"margin": int, "margin_reached": int, "all_steps": int, "mean_steps": float, "median_steps": float}
 
 
@@ -205,14 +207,14 @@ class _Fields:
         value = self.entry.get(key)
         if value is None and optional:
             return None
-        if type(value) is not int or value < least:
-            raise self._wrong(key, value, f"an integer, {least} and above")
+        if type(value) is not int or not least <= value < MOST:
+            raise self._wrong(key, value, f"an integer, {least} and above, below {MOST}")
         return value
 
     def real(self, key: str) -> float:
         value: Any = self.entry.get(key)
-        if type(value) not in (int, float) or not 0 <= value < float("inf"):
-            raise self._wrong(key, value, "a number, 0 and above")
+        if type(value) not in (int, float) or not 0 <= value < MOST:
+            raise self._wrong(key, value, f"a number, 0 and above, below {MOST}")
         return float(value)
 
     def text(self, key: str, optional: bool = False) -> str:
@@ -225,7 +227,7 @@ class _Fields:
 
     def numbers(self, key: str, length: int) -> np.ndarray:
         value = self.entry.get(key)
-        if not isinstance(value, list) or not all(type(one) is int and 0 <= one < 2**62 for one in value):
+        if not isinstance(value, list) or not all(type(one) is int and 0 <= one < MOST for one in value):
             raise self._wrong(key, value, "a list of integers, 0 and above")
         if len(value) != length:
             raise FormatError(f"{self.where}: {key} has {len(value)} entries, the image has {length} neurons")
@@ -239,7 +241,7 @@ class _Fields:
         for row in rows:
             if not isinstance(row, list) or len(row) != len(rows):
                 raise self._wrong(key, value, "a list of as many rows as columns")
-            if not all(type(one) is int and 0 <= one < 2**62 for one in row):
+            if not all(type(one) is int and 0 <= one < MOST for one in row):
                 raise self._wrong(key, value, "integers, 0 and above")
         return np.array(rows, np.int64)
 

@@ -84,6 +84,7 @@ def test_a_recording_is_a_run(case, tmp_path, capsys, suffix, layers):
         ({"frames": 0}, ["frames = 0, allowed: an integer, 1 and above"]),
         ({"frames": True}, ["frames = true, allowed: an integer"]),
         ({"cycles": "many"}, ['cycles = "many", allowed: an integer']),
+        ({"cycles": 2**62}, [f"cycles = {2**62}, allowed: an integer, 0 and above, below {2**62}"]),
         ({"cycles": 3}, ["in 3 cycles, but a neuron fires once a cycle at most; the file was altered"]),
         ({"spikes": 1}, ["spikes = 1, but the sum of spikes_by_neuron is "]),
         ({"synaptic_operations": 1}, ["synaptic_operations = 1, but what spikes_by_neuron give is "]),
@@ -96,6 +97,7 @@ def test_a_recording_is_a_run(case, tmp_path, capsys, suffix, layers):
         ({"spikes_by_neuron": [1]}, ["spikes_by_neuron has 1 entries, the image has ", " neurons"]),
         ({"spikes_by_neuron": [1, -1]}, ["spikes_by_neuron = [1, -1], allowed: a list of integers, 0 and above"]),
         ({"margin": "x"}, ['margin = "x", allowed: a number, 0 and above']),
+        ({"margin": 10**400}, [f"margin = {10**39}..., allowed: a number, 0 and above, below {2**62}"]),
         ({"engine": [1]}, ["engine = [1], allowed: text"]),
     ],
 )
