@@ -39,10 +39,10 @@ def write_atomically(path: str | Path) -> Iterator[IO[bytes]]:
                 raw = _Raw(path, target, os.O_WRONLY)
             else:
                 folder, name = os.path.split(target)
-                beside = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(8)}.tmp")
+                # Named before it is there: a signal may come in between.
+                scratch = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(8)}.tmp")
                 # Not tempfile: its files are for the owner's eyes only, this one gets the usual mode.
-                raw = _Raw(path, beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-                scratch = beside
+                raw = _Raw(path, scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         file = io.BufferedWriter(raw, BUFFER)
         try:
             yield file

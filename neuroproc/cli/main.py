@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import pairwise
 
 from isa_spec.errors import NeuroprocError, ResourceError
+from neuroproc.cli.signals import ended_cleanly
 from neuroproc.version import VERSION
 
 COMMANDS = {
@@ -47,9 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments:
         parser.print_help(sys.stderr)
         return 2
+    _refuse_empty(parser, arguments)
     args = parser.parse_args(arguments)
     try:
-        status = args.execute(args)
+        with ended_cleanly():
+            status = args.execute(args)
         sys.stdout.flush()
         return int(status)
     except NeuroprocError as error:
@@ -72,6 +76,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("neuroproc: interrupted", file=sys.stderr)
         return 130
+
+
+def _refuse_empty(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Refuse an empty argument, as an unset variable of the shell leaves it: no command has a use for one."""
+    for before, argument in pairwise(arguments):
+        option, equals, value = argument.partition("=")
+        is_option = option.startswith("--") and equals
+        # Of `--option=--`, argparse would make an empty list.
+        if not argument or (is_option and value in ("", "--")):
+            place = f"{option}=" if is_option else f"the argument after '{before}'"
+            parser.error(f"{place} is empty (a variable that is not set?); give a value, or leave it out")
 
 
 def _complain(message: str, status: int) -> int:

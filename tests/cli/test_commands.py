@@ -347,3 +347,20 @@ def test_classify_in_shards_goes_on_after_an_interruption(case, capsys, monkeypa
     refused(call(capsys, *command, "--shards", "kept", "--margin", 3), "--shards and --margin exclude each other")
     other = ["classify", case.image, case.frames, "--limit", 11, "--shards", case.folder / "kept"]
     refused(call(capsys, *other), "shard-1-of-3.npz: of other frames", "give another folder")
+
+
+@pytest.mark.parametrize(
+    ("where", "arguments"),
+    [
+        ("the argument after 'classify'", ("classify", "", "frames.npy")),
+        ("the argument after '--labels'", ("classify", "a.npi", "frames.npy", "--labels", "")),
+        ("--labels=", ("classify", "a.npi", "frames.npy", "--labels=")),
+        ("--slot=", ("compile", "a.json", "-o", "a.npi", "--slot=--")),
+    ],
+)
+def test_an_empty_argument(capsys, where, arguments):
+    """What an unset variable leaves is not taken for an option that was left out."""
+    result = call(capsys, *arguments)
+    assert (result.status, result.out) == (2, "")
+    words = "is empty (a variable that is not set?); give a value, or leave it out"
+    assert result.err.splitlines()[-1] == f"neuroproc: error: {where} {words}"

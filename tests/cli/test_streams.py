@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,22 @@ def test_no_output_at_all(case):
 def test_nothing_is_said_aside_where_nobody_watches(case):
     done = spawn("classify", case.image, case.frames)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signals here")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(case, number):
+    """Whoever stops a run finds the folder as it was, whether by Ctrl-C, a scheduler, or a terminal that is closed."""
+    before = {file.name: file.read_bytes() for file in case.folder.iterdir()}
+    places = [str(place) for place in (case.image, case.spikes, case.folder / "out.csv", case.folder / "all.npz")]
+    arguments = [*places[:2], "-o", places[2], "--record", places[3], "--cycles", str(10**12), "--force"]
+    with subprocess.Popen([*PROGRAM, "run", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while not any(file.name.startswith(".all") for file in case.folder.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (
+        (130, "neuroproc: interrupted\n") if number == signal.SIGINT else (128 + number, "")
+    )
+    assert {file.name: file.read_bytes() for file in case.folder.iterdir()} == before
