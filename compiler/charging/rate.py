@@ -156,11 +156,25 @@ def _check_floor(lowest: np.ndarray, floor: int | None, spec: ProcessorSpec, nam
     if all(one is None or one <= reached for one in (chip, floor)):
         return
     own, its = ("none" if one is None else str(one) for one in (floor, chip))
+    option = ", by --floor 0 where it comes from another tool" if chip == 0 else ""
     raise ResourceError(
         f"layer '{name}', unit {unit}: its potential may fall to {reached} in the steps of a frame; the network's "
         f"floor is {own}, potential_floor of profile {spec.name} is {its}, allowed: the same, or both {reached} and "
-        "below; give the network the floor of the profile (it may then decide otherwise), or choose another profile",
+        f"below; choose another profile ({_with_floor(floor, reached, spec)}), or give the network the floor of the "
+        f"profile{option} (it may then decide otherwise)",
         limit="potential_floor",
         used=reached,
         allowed=0 if chip is None else chip,
     )
+
+
+def _with_floor(floor: int | None, reached: int, spec: ProcessorSpec) -> str:
+    """Names of the shipped profiles that are as this one, and whose floor is right."""
+
+    def is_right(other: ProcessorSpec) -> bool:
+        chip = other.potential_floor
+        return chip == floor or all(one is None or one <= reached for one in (chip, floor))
+
+    profiles = map(load_profile, profile_names())
+    alike = [other for other in profiles if (other.reset, other.leak) == (spec.reset, spec.leak)]
+    return ", ".join(other.name for other in alike if is_right(other)) or "none of the shipped ones"

@@ -1,5 +1,6 @@
 """Rate codes: every spike of every unit in every step is the network's, in any fold, and frames do not meet."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -288,8 +289,16 @@ def test_processors_that_cannot_say_what_they_lack():
         make_schedule(classifier(), SUBTRACT, FoldPlan((1, 1)))
     with pytest.raises(ResourceError, match=r"needs leak = none, profile np16-leak has leak = all"):
         make_schedule(classifier(), load_profile("np16-leak"), FoldPlan((1, 1)))
-    with pytest.raises(ResourceError, match=r"layer 'conv', unit \d: its potential may fall to -\d+ in the steps"):
+    words = (
+        r"layer 'conv', unit \d: its potential may fall to -\d+ in the steps .*; choose another profile \((.*)\), or "
+    )
+    words += r"give the network the floor of the profile, by --floor 0 where it comes from another tool \(it may"
+    with pytest.raises(ResourceError, match=words) as caught:
         make_schedule(classifier(floor=None), load_profile("np16"), FoldPlan((1, 1)))
+    (named,) = re.findall(words, str(caught.value))
+    assert "np16-deep" in named.split(", ")
+    assert "np16" not in named.split(", ")
+    make_schedule(classifier(floor=None), load_profile("np16-deep"), FoldPlan((1, 1)))
     with pytest.raises(ResourceError, match=r"clearing 'auto' does not work with potential_floor = none"):
         make_schedule(classifier("subtract", None), SUBTRACT, FoldPlan((1, 1)))
 
