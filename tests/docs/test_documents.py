@@ -12,6 +12,7 @@ from neuroproc.cli.main import COMMANDS
 pytestmark = pytest.mark.docs
 
 PACKAGES = ("isa_spec", "compiler", "neuroproc")
+PAGES = [*DOCUMENTS, *sorted((ROOT / "examples").rglob("README.md")), ROOT / "neuroproc" / "data" / "README.md"]
 SHIPPED = (ROOT / "neuroproc" / "data" / "digits.json", ROOT / "examples" / "lenet" / "lenet.json")
 
 
@@ -50,7 +51,7 @@ def test_every_kind_of_example_is_found():
     ]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+@pytest.mark.parametrize("document", PAGES, ids=name_of)
 def test_links_lead_somewhere(document):
     text = document.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text):
@@ -65,7 +66,7 @@ def test_links_lead_somewhere(document):
             assert anchor in anchors, f"{name_of(document)}: {target}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+@pytest.mark.parametrize("document", PAGES, ids=name_of)
 def test_modules_and_files_that_are_named_exist(document):
     """Paths in backquotes: `compiler/folding/axis.py`, `neuroproc/kernels/`."""
     for name in re.findall(
