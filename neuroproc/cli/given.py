@@ -79,6 +79,8 @@ def get_frame_spikes(args: argparse.Namespace, image: ProcessorImage, limit: int
     """
     refuse_event_options(args, args.frames)
     frames, _ = read_examples(args.frames, input_shape(image))
+    if not len(frames):
+        raise FormatError(f"{args.frames}: holds no frames, allowed: at least one")
     return encode_frames(image, frames[:limit]), min(len(frames), limit)
 
 

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from cli_helpers import ROOT, call
+from cli_helpers import ROOT, call, refused
 from emulator_helpers import make_spec
 
 import neuroproc
@@ -227,7 +227,11 @@ def test_a_name_that_looks_like_a_value_wants_its_cycle(tmp_path, capsys):
         (["missing.csv", "1@1"], 3, "missing.csv"),
         (["spikes.csv", "1@1", "--bin", "1ms"], 3, "--bin is for event files"),
         (["--frames", "f.npz", "1@1", "--bin", "1ms"], 3, "f.npz: --bin is for event files"),
-        (["spikes.csv", f"1@{2**63}"], 3, "allowed: up to cycle 4611686018427387904; reset first"),
+        (
+            ["spikes.csv", f"1@{2**63}"],
+            3,
+            f"cycles {2**63}..{2**63} cannot be explained, allowed: 0..4611686018427387903",
+        ),
     ],
 )
 def test_what_is_refused(digits, monkeypatch, capsys, arguments, status, words):
@@ -238,6 +242,13 @@ def test_what_is_refused(digits, monkeypatch, capsys, arguments, status, words):
 
 
 @pytest.mark.error
+def test_frames_of_which_there_are_none(case, capsys):
+    np.save(case.frames, np.zeros((0, 4, 6), np.uint8))
+    words = f"{case.frames}: holds no frames, allowed: at least one"
+    refused(call(capsys, "explain", case.image, "--frames", case.frames, "3@4"), words)
+    refused(call(capsys, "plot", "raster", case.image, "--frames", case.frames), words)
+
+
 def test_one_standard_input_only(capsys):
     result = call(capsys, "explain", "-", "-", "1@1")
     assert result.status == 3
