@@ -27,7 +27,7 @@ def read_frames(path: str | Path, shape: tuple[int, int, int] | None = None) -> 
     Parameters
     ----------
     path : str or Path
-        ``.npy``; ``.npz`` (array `frames`, or its first one); IDX; a batch of CIFAR-10.
+        ``.npy``; ``.npz`` (array `frames`, or the only one of another name than `labels`); IDX; a batch of CIFAR-10.
     shape : (C, H, W), optional
         Of the network's input: C and W may then be missing where they are 1. Without it,
         ``[n_frames, H, W]`` has one channel.
@@ -46,7 +46,7 @@ def read_labels(path: str | Path) -> np.ndarray:
     Parameters
     ----------
     path : str or Path
-        ``.npy``; ``.npz`` (array `labels`, or its first one); IDX; a batch of CIFAR-10.
+        ``.npy``; ``.npz`` (array `labels`, or the only one of another name than `frames`); IDX; a batch of CIFAR-10.
 
     Raises
     ------
@@ -134,10 +134,18 @@ def _labels(content: _Content, where: str) -> np.ndarray:
 def _integers(content: _Content, key: str, where: str) -> np.ndarray:
     if not content.arrays:
         raise FormatError(f"{where}: holds no array, expected '{key}'")
-    array = content.arrays.get(key, next(iter(content.arrays.values())))
+    others = [name for name in content.arrays if name not in ("frames", "labels")]
+    if key not in content.arrays and len(others) != 1:
+        found = ", ".join(content.arrays)
+        raise FormatError(
+            f"{where}: no array '{key}', found: {found}; allowed: one of this name, or a single one of another name"
+        )
+    array = content.arrays[key if key in content.arrays else others[0]]
     if array.dtype == bool:
         return array.astype(np.uint8)
-    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.size and array.max() >= 2**63):
+    if array.dtype == np.uint64 and array.size and array.max() >= 2**63:
+        raise FormatError(f"{where}: {key} go up to {array.max()}, allowed: integers below 2**63")
+    if array.dtype.kind not in "iu":
         raise FormatError(
             f"{where}: {key} are {array.dtype}, allowed: integers; scale and round them before, as you mean it"
         )

@@ -32,7 +32,10 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, str], bytes]] = {
     "npy": lambda path, array, key: npy(path, array),
     "npy, other order": lambda path, array, key: npy(path, np.asfortranarray(array)),
     "npz": lambda path, array, key: encode_npz({"x": np.zeros(3), key: array}),
-    "npz, any name": lambda path, array, key: encode_npz({"first": array, "second": np.zeros(3)}),
+    "npz, any name": lambda path, array, key: encode_npz({"only": array}),
+    "npz, one name": lambda path, array, key: encode_npz(
+        {"frames" if key == "labels" else "labels": LABELS, "x": array}
+    ),
     "idx": lambda path, array, key: idx(array),
     "idx of 32 bits": lambda path, array, key: idx(array, 0x0C, ">i4"),
     "idx, gzip": lambda path, array, key: gzip.compress(idx(array), mtime=0),
@@ -83,6 +86,11 @@ def test_channels_and_kinds(tmp_path: Path) -> None:
         (gzip.compress(b"", mtime=0), "begins with nothing"),
         (b"PK\x03\x04" + b"\0" * 50, "not a numpy archive"),
         (encode_npz({}), "holds no array, expected 'frames'"),
+        (
+            encode_npz({"x": FRAMES, "y": LABELS}),
+            "no array 'frames', found: x, y; allowed: one of this name, or a single one of another",
+        ),
+        (encode_npz({"x": FRAMES + np.uint64(2**63)}), f"frames go up to {2**63 + 23}, allowed: integers below 2"),
         (b"\x93NUMPY", "not a numpy array, or truncated"),
         (b"\x93NUMPY\x09\x00\x76\x00" + b"x" * 118, "not a numpy array"),
         (b"\x93NUMPY\x01\x00\xff\xff{", "not a numpy array, or truncated"),
@@ -128,7 +136,7 @@ def test_malformed_header(text: str, message: str, tmp_path: Path) -> None:
         (np.zeros(3), "labels are float64, allowed: integers"),
         (np.zeros((3, 1), int), r"labels have shape \[3, 1\], allowed: \[N\]"),
         (np.array([2, -1]), "label -1 is negative"),
-        (np.array([2**63], np.uint64), "labels are uint64"),
+        (np.array([2**63], np.uint64), f"labels go up to {2**63}, allowed: integers below 2"),
         (np.array(["a"]), "labels are <U1"),
         (np.array(3), r"labels have shape \[\]"),
     ],
