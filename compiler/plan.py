@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import index
 
 from isa_spec.errors import ScheduleError
 
@@ -47,6 +48,11 @@ class FoldPlan:
         pooling keeps the turns of its source.
     slot : int or None, cycles
         Cycles per slot, more than are needed to leave room for more turns; None for as few as are needed.
+
+    Raises
+    ------
+    ScheduleError
+        If the unroll is no pair of integers, or channels are no dictionary.
     """
 
     unroll: Tile
@@ -56,6 +62,21 @@ class FoldPlan:
     dense: str = "auto"
     channels: Mapping[str, int] = field(default_factory=dict)
     slot: int | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            rows, columns = map(index, self.unroll)
+        except (TypeError, ValueError):
+            raise ScheduleError(
+                f"unroll = {self.unroll!r}, allowed: two integers (rows, columns); `explore` has the folds that there "
+                "are, and `best_option` the best of them"
+            ) from None
+        if not isinstance(self.channels, Mapping):
+            raise ScheduleError(
+                f"channels = {self.channels!r}, allowed: a number of channels by layer, as {{'conv1': 2}}; "
+                "`fill_channels` finds them"
+            )
+        object.__setattr__(self, "unroll", (rows, columns))
 
     @property
     def words(self) -> str:

@@ -161,7 +161,7 @@ def _refuse_delayed(spec: ProcessorSpec) -> None:
 
 
 def fill_channels(network: LayeredNetwork, spec: ProcessorSpec, plan: FoldPlan, stretch: int = 1) -> FoldPlan:
-    """The plan with channels on few neurons, as idle time has room for them (`fill_turns`).
+    """The plan with channels on few neurons, as idle time has room for them.
 
     Parameters
     ----------
