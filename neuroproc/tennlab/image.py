@@ -204,8 +204,9 @@ def _check_names(network: Network, params: RispParameters, where: str) -> None:
     for kind, names in allowed.items():
         for row in network.properties[kind]:
             if row.name not in names:
+                more = "; leaks are by node with leak_mode configurable alone" if row.name == "Leak" else ""
                 raise FormatError(
-                    f"{where}: Properties.{kind}: '{row.name}' is unknown, allowed: {', '.join(names) or 'none'}"
+                    f"{where}: Properties.{kind}: '{row.name}' is unknown, allowed: {', '.join(names) or 'none'}{more}"
                 )
 
 

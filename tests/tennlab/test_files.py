@@ -156,6 +156,9 @@ def test_properties_and_values_that_nobody_knows():
     with pytest.raises(FormatError, match="node_properties: 'Refractory' is unknown, allowed: Threshold"):
         read_tennlab(json.dumps(entry))
     entry["Properties"]["node_properties"][1]["name"] = "Leak"
+    words = "'Leak' is unknown, allowed: Threshold; leaks are by node with leak_mode configurable alone"
+    with pytest.raises(FormatError, match=words):
+        read_tennlab(json.dumps(entry))
     entry["Associated_Data"]["proc_params"]["leak_mode"] = "configurable"
     with pytest.raises(FormatError, match=r"network: node 0: Leak 3\.0, allowed: 0 and 1"):
         read_tennlab(json.dumps(entry))
