@@ -209,7 +209,7 @@ def as_dict(result: Across) -> dict[str, Any]:
 def summary(result: Across) -> str:
     """The result for people."""
     pairs = list(result.different)
-    head = ["layer", "decisions", "float, quantised", *pairs]
+    head = ["layer", "decisions", "float,\nquantised", *(pair.replace(" ", "\n") for pair in pairs)]
     rows = [
         [name, count, result.floats.different.get(name), *(result.different[pair][name] for pair in pairs)]
         for name, count in result.compared.items()

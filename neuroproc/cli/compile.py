@@ -178,12 +178,12 @@ def cost_table(schedule: Schedule, cost: Cost) -> str:
     head = [
         "layer",
         "parameters",
-        "unrolled: neurons",
-        "synapses",
-        "folded: neurons",
-        "synapses",
-        "of these relays",
-        "from cycle",
+        "unrolled\nneurons",
+        "unrolled\nsynapses",
+        "folded\nneurons",
+        "folded\nsynapses",
+        "folded\nrelays",
+        "from\ncycle",
     ]
     whole = " (the whole frame: not folded)" if schedule.plan.unroll == schedule.network.input_shape[1:] else ""
     return (

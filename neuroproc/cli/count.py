@@ -28,12 +28,11 @@ def execute(args: argparse.Namespace) -> int:
         "layer",
         "kind",
         "parameters",
-        "unrolled: neurons",
-        "synapses",
-        "folded: neurons",
-        "synapses",
-        "potential: bits",
-        "by role",
+        "unrolled\nneurons",
+        "unrolled\nsynapses",
+        "folded\nneurons",
+        "folded\nsynapses",
+        "bits",
     ]
     keys = ("parameters", "unrolled_neurons", "unrolled_synapses", "neurons", "synapses")
     rows = [
@@ -42,15 +41,22 @@ def execute(args: argparse.Namespace) -> int:
             layer["kind"],
             *(layer[key] for key in keys),
             layer["potential_bits"],
-            " ".join(f"{n} {r}" for r, n in layer["roles"].items()),
         ]
         for layer in measures["layers"]
     ]
-    rows.append(["total", "", *(measures[key] for key in keys), measures["potential_bits"], ""])
+    rows.append(["total", "", *(measures[key] for key in keys), measures["potential_bits"]])
     print(headline(image))
     facts: tuple[str, ...] = ("max_delay", "latency", "initiation_interval", "potential_range", "potential_bits")
     if measures["layers"]:
         print(table(head, rows))
+        others = [
+            f"{number:,} {role} in {layer['name']}"
+            for layer in measures["layers"]
+            for role, number in layer["roles"].items()
+            if role != "unit"
+        ]
+        if others:
+            print(f"roles other than unit: {', '.join(others)}")
     else:
         print("no layers: it was not compiled from a layered network")
         facts = ("neurons", "synapses", *(key for key in facts if measures[key] is not None))

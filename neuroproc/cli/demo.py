@@ -98,7 +98,7 @@ def summary(results: list[dict[str, Any]]) -> str:
     network = load_network(NETWORK)
     parameters = sum(layer.n_parameters for layer in network.layers)
     shape = "x".join(map(str, network.input_shape))
-    head = ["unroll", "neurons", "synapses", "cycles per frame", "latency", "accuracy", "wrong decisions", "frames/s"]
+    head = ["unroll", "neurons", "synapses", "cycles\nper frame", "latency", "accuracy", "wrong", "frames/s"]
     keys = ("neurons", "synapses", "interval", "latency")
     rows = [
         [
@@ -113,9 +113,11 @@ def summary(results: list[dict[str, Any]]) -> str:
     kinds = ", ".join(layer.name for layer in network.layers)
     net, data = shlex.quote(str(NETWORK)), shlex.quote(str(FRAMES))
     return "\n".join([
-        f"{network.name}: {shape} frames, {kinds}; {parameters:,} parameters, profile {PROFILE}",
+        f"{network.name}: {shape} frames, {parameters:,} parameters, profile {PROFILE}",
+        f"layers {kinds}",
         f"{len(read_labels(FRAMES))} frames, back to back; the unroll is the tile that is processed at once,",
-        "in turns: several channels on a neuron, each in time that would be idle",
+        "in turns: several channels on a neuron, each in time that would be idle;",
+        "wrong: decisions, of all layers, that differ from plain integer evaluation",
         "",
         table(head, rows),
         "",

@@ -153,15 +153,17 @@ def plot_pareto(
 def summary(folds: Folds, profile: str) -> str:
     """Folds for people."""
     reference = folds.reference
-    rows = [[o.plan.words, *(o.measure(name) for name in MEASURES), o.cost.latency] for o in folds.shown]
-    rows.append(["plain spatial", reference["unrolled_neurons"], reference["unrolled_synapses"], None, None, None])
-    rows.append(["parameters", None, reference["parameters"], None, None, None])
-    rows.append(["  not zero", None, reference["nonzero_parameters"], None, None, None])
-    head = ["unroll, other tiles, channels", "neurons", "synapses", "cycles per frame", "delay storage", "latency"]
+    rows = [[*(o.measure(name) for name in MEASURES), o.cost.latency, o.plan.words] for o in folds.shown]
+    rows.append([reference["unrolled_neurons"], reference["unrolled_synapses"], None, None, None, "plain spatial"])
+    rows.append([None, reference["parameters"], None, None, None, "parameters"])
+    rows.append([None, reference["nonzero_parameters"], None, None, None, "  not zero"])
+    head = ["neurons", "synapses", "cycles\nper frame", "delay\nstorage", "latency", "unroll, other tiles, channels"]
     which = "all" if folds.whole else f"{len(folds.shown)} of"
     where = "" if folds.whole else " are on the Pareto front"
     beyond = f"; {folds.n_refused} more do not fit it" if folds.n_refused else ""
-    return f"{table(head, rows)}\n{which} {folds.n_options} folds{where}, profile {profile}{beyond}"
+    return (
+        f"{table(head, rows, words=len(head) - 1)}\n{which} {folds.n_options} folds{where}, profile {profile}{beyond}"
+    )
 
 
 def as_dict(option: Option) -> dict[str, Any]:

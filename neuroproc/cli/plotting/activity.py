@@ -45,8 +45,16 @@ def execute(args: argparse.Namespace) -> int:
 
 def lines(image: ProcessorImage, run: Run, layers: Sequence[LayerSpikes]) -> list[str]:
     """Activity for people: a bar for the share of all spikes that each layer had."""
-    per = " per frame" if run.frames is not None else ""
-    head = ["layer", "neurons", "silent", "saturated", f"spikes{per}", "of the busiest", f"{'of all spikes':{BAR + 5}}"]
+    per = "\nper frame" if run.frames is not None else ""
+    head = [
+        "layer",
+        "neurons",
+        "silent",
+        "saturated",
+        f"spikes{per}",
+        "of the\nbusiest",
+        f"{'of all spikes':{BAR + 5}}",
+    ]
     rows = [[
         layer.name, len(layer.spikes), layer.silent, "not told" if layer.n_saturated is None else layer.n_saturated,
         _per(int(layer.spikes.sum()), run.frames), _per(int(layer.spikes[0]), run.frames),

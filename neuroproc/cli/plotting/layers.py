@@ -109,4 +109,4 @@ def summary(layers: tuple[LayerBox, ...]) -> str:
     head, *words = [[text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in texts]
     rows = [[box.name, *line, *box.numbers.values()] for box, line in zip(layers, words, strict=True)]
     rows.append(["total", None, None, None, *(sum(box.numbers[name] for box in layers) for name in heads)])
-    return table(["layer", *head, *heads], rows)
+    return table(["layer", *head, *(name.replace("unrolled ", "unrolled\n") for name in heads)], rows)
