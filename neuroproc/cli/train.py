@@ -279,8 +279,8 @@ def _read(folder: Path, layout: Layout, part: str) -> Examples | None:
 
 
 def _watch(args: argparse.Namespace) -> Any:
-    """Callable that says on standard error how the training goes; None where nobody watches."""
-    show = lines(args)
+    """Callable that says on standard error how it goes, a line for each epoch; None where that is not wanted."""
+    show = lines(args, logged=True)
     if show is None:
         return None
 

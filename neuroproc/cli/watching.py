@@ -1,4 +1,4 @@
-"""What those who watch a terminal are shown while they wait; on standard error, and nothing where nobody watches."""
+"""What those who wait are told, on standard error: on terminals how far it is, in logs what takes hours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 0.1
 
 def configure_progress(parser: argparse.ArgumentParser) -> None:
     """Declare the option of commands that take their time."""
-    parser.add_argument("--no-progress", action="store_true", help="show no progress (default: on terminals)")
+    parser.add_argument("--no-progress", action="store_true", help="do not say how far it is")
 
 
 @contextlib.contextmanager
@@ -43,9 +43,17 @@ def progress(what: str, args: argparse.Namespace | None = None) -> Iterator[Prog
         shown.close()
 
 
-def lines(args: argparse.Namespace) -> Callable[[str], None] | None:
-    """Callable that prints a line; None where nobody watches."""
-    if args.no_progress or not sys.stderr.isatty():
+def lines(args: argparse.Namespace, logged: bool = False) -> Callable[[str], None] | None:
+    """Callable that prints a line; None where nobody asked for it.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the option of `configure_progress`.
+    logged : bool
+        Whether a log gets the lines, too, not only those who watch: a few of them, of what may take hours.
+    """
+    if args.no_progress or not (logged or sys.stderr.isatty()):
         return None
 
     def show(text: str) -> None:

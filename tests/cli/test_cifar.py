@@ -108,7 +108,7 @@ def test_train(folder, tmp_path, capsys):
     for kind in KINDS:
         result = call(
             capsys, "train", "rate", "--data", folder / kind, "-o", tmp_path / f"{kind}.json", "--network", "2C5-P4-10",
-            "--epochs", 2, "--jitter", 0, "--json",
+            "--epochs", 2, "--jitter", 0, "--json", "--no-progress",
         )  # fmt: skip
         assert (result.status, result.err) == (0, "")
         said = json.loads(result.out)

@@ -81,6 +81,9 @@ def test_nobody_watches(capsys):
     with progress("frames", SHOW) as show:
         assert show is None
     assert lines(SHOW) is None
+    lines(SHOW, logged=True)("epoch 1")
+    assert capsys.readouterr().err == "epoch 1\n"
+    assert lines(HIDE, logged=True) is None
     assert capsys.readouterr().err == ""
 
 

@@ -1,6 +1,7 @@
 """``neuroproc train``: what it writes and says, and every way in which the folder or the options can be wrong."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -30,10 +31,10 @@ def data(tmp_path_factory):
     return write_digits(tmp_path_factory.mktemp("train") / "digits")
 
 
-def train(capsys, method, data, output, *options):
-    return call(
-        capsys, "train", method, "--data", data, "-o", output, "--network", NETWORKS[method], "--epochs", 2, *options
-    )
+def train(capsys, method, data, output, *options, silent=True):
+    silence = ["--no-progress"] if silent else []
+    what = ("--data", data, "-o", output, "--network", NETWORKS[method], "--epochs", 2)
+    return call(capsys, "train", method, *what, *silence, *options)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -86,13 +87,14 @@ def test_a_finished_checkpoint_is_converted_without_training(data, tmp_path, cap
     assert max(np.abs(layer.weight).max() for layer in network.layers if hasattr(layer, "weight")) == 15
 
 
-def test_progress_where_somebody_watches(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    result = train(capsys, "rate", data, tmp_path / "net.json")
-    first, second = result.err.splitlines()
-    assert first.startswith("epoch 1 of 2: loss ")
-    assert second.startswith("epoch 2 of 2: loss ")
-    assert train(capsys, "rate", data, tmp_path / "net.json", "--no-progress").err == ""
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_line_for_each_epoch_on_terminals_and_in_logs(terminal, data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    result = train(capsys, "rate", data, tmp_path / "net.json", "--json", silent=False)
+    assert json.loads(result.out)["epochs"] == 2
+    for epoch, line in enumerate(result.err.splitlines(), 1):
+        assert re.fullmatch(rf"epoch {epoch} of 2: loss \d\.\d{{4}}, held-out accuracy \d+\.\d\d%", line)
+    assert len(result.err.splitlines()) == 2
 
 
 def test_nothing_is_trained_for_a_file_that_cannot_be_written(data, tmp_path, capsys):
