@@ -1,5 +1,6 @@
 """Whole trainings, small: what is written decides as what was trained, and a cut training is as good as whole."""
 
+import contextlib
 from itertools import pairwise
 
 import jax
@@ -80,6 +81,15 @@ def trained(request):
     return method, fit(method, COURSE, train, held, method.begin(), None, None)
 
 
+@contextlib.contextmanager
+def floats_of_64_bits():
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", False)
+
+
 @pytest.mark.oracle
 def test_the_written_network_decides_as_the_trained_one(trained):
     """Layer by layer, each from its own inputs, in floats of 64 bits: normalised sums of rounded weights, a step."""
@@ -89,7 +99,7 @@ def test_the_written_network_decides_as_the_trained_one(trained):
     x = np.asarray(seen(method.steps, channels_last(frames)), np.float64)
     shown = [layer.name for layer in network.layers if layer.kind in ("maxpool2d", "dense")]
     parts = zip(method.architecture.blocks, state.units, state.moments, state.scales, shown, strict=True)
-    with jax.enable_x64(True):
+    with floats_of_64_bits():
         for block, unit, moments, scale, name in parts:
             grid = np.asarray(to_grid(unit.weight, scale, largest(method.bits)), np.float64)
             z = np.asarray(sums(block, jax.numpy.asarray(grid), jax.numpy.asarray(x)))
