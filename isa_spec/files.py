@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import secrets
@@ -61,6 +62,27 @@ def write_atomically(path: str | Path) -> Iterator[IO[bytes]]:
             with contextlib.suppress(OSError):
                 os.unlink(scratch)
         raise
+
+
+def check_writable(path: str | Path) -> None:
+    """Refuse a path that could not be written, as far as that can be told beforehand: ask before long work.
+
+    Raises
+    ------
+    NeuroprocError
+        If it is a folder, or one that it lies in is missing or may not be written to.
+    """
+    target = os.path.realpath(path)
+    folder, problem = os.path.dirname(target), None
+    if os.path.isdir(target):
+        problem = errno.EISDIR
+    elif not os.path.isdir(folder):
+        problem = errno.ENOTDIR if os.path.exists(folder) else errno.ENOENT
+    elif not os.access(target if os.path.exists(target) and not os.path.isfile(target) else folder, os.W_OK):
+        problem = errno.EACCES
+    if problem is not None:
+        with _complaining(path):
+            raise OSError(problem, os.strerror(problem))
 
 
 BUFFER = 2**16

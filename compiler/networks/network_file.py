@@ -62,7 +62,7 @@ def load_network(path: str | Path) -> LayeredNetwork:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin files with a mark
         entry = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
         raise FormatError(f"{path}: {error.strerror}") from None

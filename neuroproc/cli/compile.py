@@ -22,7 +22,7 @@ from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.bounds import falls_without_end
 from neuroproc.cli.classify import positive
 from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network, origin_lines
-from neuroproc.cli.overwriting import fold_files, refuse_one_file, refuse_overwriting
+from neuroproc.cli.outputs import check_output, fold_files, refuse_one_file
 from neuroproc.cli.plans import AUTO_CHANNELS, configure_plan, plan_of
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, put_image, standard_output
@@ -72,7 +72,7 @@ def execute(args: argparse.Namespace) -> int:
     """Compile; print the cost by layer."""
     refuse_one_file({"-o": args.output, "--report": args.report})
     for output in (args.output, args.report):
-        refuse_overwriting(output, *fold_files(args))
+        check_output(output, *fold_files(args))
     given = get_network(args.network, args)
     network = remove_dead(given) if args.prune else given
     dead = find_dead(given)

@@ -15,7 +15,7 @@ from neuroproc.cli.conversions.job import Job
 from neuroproc.cli.events import configure_events
 from neuroproc.cli.imports import configure_import
 from neuroproc.cli.kinds import IMAGE, NETWORK
-from neuroproc.cli.overwriting import refuse_overwriting
+from neuroproc.cli.outputs import check_output
 from neuroproc.cli.routes import ROUTES, Route
 from neuroproc.cli.streams import STANDARD
 
@@ -64,7 +64,7 @@ class _List(argparse.Action):
 
 def execute(args: argparse.Namespace) -> int:
     """Convert, and say what is lost."""
-    refuse_overwriting(args.target, args.source, args.image)
+    check_output(args.target, args.source, args.image)
     job = Job(
         args.source, args.target, _suffix(args), sys.stdin.buffer.read() if args.source == STANDARD else None, args
     )

@@ -13,7 +13,7 @@ from compiler.networks.network import LayeredNetwork
 from compiler.plan import FoldPlan
 from isa_spec.spec import ProcessorSpec, load_profile
 from neuroproc.cli.imports import NETWORK_HELP, configure_import, get_network
-from neuroproc.cli.overwriting import fold_files, refuse_overwriting
+from neuroproc.cli.outputs import check_output, fold_files
 from neuroproc.cli.plans import configure_plan, plan_of
 from neuroproc.cli.show import print_json, table
 from neuroproc.cli.watching import configure_progress, progress
@@ -70,7 +70,7 @@ def configure_folds(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Explore and print."""
-    refuse_overwriting(args.plot, *fold_files(args))
+    check_output(args.plot, *fold_files(args))
     if args.plot:
         check_target(args.plot)
     folds = get_folds(args)

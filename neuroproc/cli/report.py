@@ -9,7 +9,7 @@ from pathlib import Path
 
 from isa_spec.errors import NeuroprocError
 from isa_spec.image import ProcessorImage
-from neuroproc.cli.overwriting import refuse_overwriting
+from neuroproc.cli.outputs import check_output
 from neuroproc.cli.streams import STANDARD, get_image
 from neuroproc.formats.runs import Run, read_run
 from neuroproc.measuring.cost_table import load_cost_table
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Write the page."""
-    refuse_overwriting(args.output, args.image, args.run, args.cost_table)
+    check_output(args.output, args.image, args.run, args.cost_table)
     if args.image == args.run == STANDARD:
         raise NeuroprocError("IMAGE and RUN cannot both be standard input; give one of them by name")
     if args.cost_table and not args.run:

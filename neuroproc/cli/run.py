@@ -16,7 +16,7 @@ from isa_spec.errors import FormatError
 from isa_spec.image import ProcessorImage, graph_digest
 from isa_spec.spikes import SpikeEvents
 from neuroproc.cli.events import configure_events, get_binned_events, refuse_event_options
-from neuroproc.cli.overwriting import refuse_one_file, refuse_overwriting
+from neuroproc.cli.outputs import check_output, refuse_one_file
 from neuroproc.cli.recorders import Recorder, check_room, configure_recordings, recorders_of
 from neuroproc.cli.streams import STANDARD, get_image, standard_output
 from neuroproc.cli.watching import configure_progress, progress
@@ -61,7 +61,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.to is not None and args.output != STANDARD:
         raise FormatError(f"{args.output}: its name says its format; --to is for standard output")
     for output in outputs.values():
-        refuse_overwriting(output, args.image, args.spikes)
+        check_output(output, args.image, args.spikes)
     image = get_image(args.image)
     recorders = recorders_of(args, image)
     with contextlib.ExitStack() as stack:

@@ -30,7 +30,7 @@ from isa_spec.coding import RATE_SOURCES
 from isa_spec.errors import FormatError, NetworkError
 from isa_spec.spec import load_profile
 from neuroproc.cli.classify import positive
-from neuroproc.cli.overwriting import refuse_overwriting
+from neuroproc.cli.outputs import check_output
 from neuroproc.cli.show import print_json
 from neuroproc.cli.watching import configure_progress, lines
 from neuroproc.formats.folders import Layout, files_of, find_layout, read_part
@@ -166,7 +166,8 @@ def execute(args: argparse.Namespace) -> int:
     check_path(args.output)
     layout = find_layout(args.data)
     read = (*files_of(args.data, layout), args.checkpoint, getattr(args, "start", None))
-    refuse_overwriting(args.output, *read, with_arrays=True)
+    check_output(args.output, *read, with_arrays=True)
+    check_output(args.checkpoint)
     examples, test = (_read(args.data, layout, part) for part in ("train", "test"))
     assert examples is not None  # or there would be no layout
     if test is not None and test.frames.shape[1:] != examples.frames.shape[1:]:

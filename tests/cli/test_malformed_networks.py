@@ -10,7 +10,7 @@ import pytest
 from cli_helpers import at, axis_entry, call, changed, network_entry, places, refused, without, write_json
 
 from compiler.emit import compile_network
-from compiler.networks.network_file import parse_network
+from compiler.networks.network_file import load_network, parse_network
 from compiler.plan import FoldPlan
 from isa_spec.errors import NeuroprocError
 from isa_spec.spec import load_profile
@@ -110,6 +110,14 @@ def test_truncated_json_at_any_length(case, capsys):
     for length in range(0, len(text), 97):
         case.network.write_text(text[:length])
         compile_refused(case, capsys, "tiny.json: not JSON")
+
+
+def test_a_mark_at_the_beginning_is_no_error(case, capsys):
+    """Editors on Windows write one."""
+    before = load_network(case.network).digest
+    case.network.write_bytes(b"\xef\xbb\xbf" + case.network.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_network(case.network).digest == before
+    assert call(capsys, "compile", case.network, "-o", case.folder / "new.npi").status == 0
 
 
 def test_toml_that_is_none(case, capsys):

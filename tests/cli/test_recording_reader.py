@@ -112,9 +112,10 @@ def test_what_is_a_recording(recorded, case):
 
 @pytest.mark.malformed
 @pytest.mark.parametrize("suffix", [".csv", ".npz"])
-def test_another_image(recorded, suffix, tmp_path, capsys, case):
+def test_another_image(recorded, suffix, tmp_path, capsys, case, monkeypatch):
     image, *_, record = recorded
     place = record(suffix)
+    monkeypatch.chdir(tmp_path)
     assert call(capsys, "compile", case.network, "-o", "other.npi", "--profile", "np8").status == 0
     other = neuroproc.load_image("other.npi")
     message = f"recorded of image {graph_digest(image)}, this image is {graph_digest(other)}; use that image"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from isa_spec.image import ProcessorImage
-from neuroproc.cli.overwriting import refuse_overwriting
+from neuroproc.cli.outputs import check_output
 from neuroproc.cli.show import headline, table
 from neuroproc.cli.streams import get_image
 from neuroproc.formats.runs import Run, read_run
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Read, and draw or print."""
-    refuse_overwriting(args.output, args.image, args.run)
+    check_output(args.output, args.image, args.run)
     if args.output:
         check_target(args.output)
     image = get_image(args.image)

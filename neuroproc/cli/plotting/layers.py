@@ -11,7 +11,7 @@ from compiler.views.dot import kind_words
 from isa_spec.image import ProcessorImage
 from neuroproc.cli.imports import configure_import, get_network
 from neuroproc.cli.kinds import IMAGE, kind_of
-from neuroproc.cli.overwriting import network_files, refuse_overwriting
+from neuroproc.cli.outputs import check_output, network_files
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import STANDARD, get_image
 from neuroproc.pictures.canvas import Picture, check_target
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Draw or print."""
-    refuse_overwriting(args.output, *network_files(args.source))
+    check_output(args.output, *network_files(args.source))
     if args.output:
         check_target(args.output)
     layers = _layers(args)

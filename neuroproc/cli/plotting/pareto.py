@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from neuroproc.cli.explore import configure_folds, draw, get_folds, summary
-from neuroproc.cli.overwriting import fold_files, refuse_overwriting
+from neuroproc.cli.outputs import check_output, fold_files
 from neuroproc.pictures.canvas import check_target
 
 EXAMPLE = "neuroproc plot pareto neuroproc/data/digits.json --profile np8"
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Draw or print."""
-    refuse_overwriting(args.output, *fold_files(args))
+    check_output(args.output, *fold_files(args))
     if not args.output:
         print(summary(get_folds(args), args.profile))
         return 0

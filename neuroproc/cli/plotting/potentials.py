@@ -15,7 +15,7 @@ from isa_spec.errors import FormatError
 from neuroproc.cli.classify import positive
 from neuroproc.cli.events import configure_events
 from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_run
-from neuroproc.cli.overwriting import refuse_overwriting
+from neuroproc.cli.outputs import check_output
 from neuroproc.cli.show import table
 from neuroproc.cli.streams import get_image
 from neuroproc.pictures.canvas import check_target
@@ -52,7 +52,7 @@ def execute(args: argparse.Namespace) -> int:
             f"'{args.spikes}' is the input, and no neuron is named; give SPIKES or --frames FRAMES, and neurons"
         )
     check_given(args)
-    refuse_overwriting(args.output, args.image, args.spikes, args.frames)
+    check_output(args.output, args.image, args.spikes, args.frames)
     if args.output:
         check_target(args.output)
     image = get_image(args.image)

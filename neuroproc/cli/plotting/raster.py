@@ -18,7 +18,7 @@ from isa_spec.spikes import SpikeEvents
 from neuroproc.cli.classify import positive
 from neuroproc.cli.events import configure_events
 from neuroproc.cli.given import FRAMES_HELP, SPIKES_HELP, check_given, get_recording, get_run
-from neuroproc.cli.overwriting import refuse_overwriting
+from neuroproc.cli.outputs import check_output
 from neuroproc.cli.streams import get_image
 from neuroproc.pictures.canvas import check_target
 from neuroproc.pictures.raster import Raster, plot_raster, raster_of, thinned, thinning_words
@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run, and draw or print."""
     check_given(args)
-    refuse_overwriting(args.output, args.image, args.spikes, args.frames)
+    check_output(args.output, args.image, args.spikes, args.frames)
     if args.output:
         check_target(args.output)
     image = get_image(args.image)

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from isa_spec.errors import FormatError
-from neuroproc.cli.overwriting import refuse_overwriting
+from neuroproc.cli.outputs import check_output
 from neuroproc.cli.streams import get_image
 from neuroproc.pictures.canvas import check_target
 from neuroproc.pictures.spacetime import plot_spacetime
@@ -43,7 +43,7 @@ def place(text: str) -> tuple[str, int, int]:
 
 def execute(args: argparse.Namespace) -> int:
     """Draw or print."""
-    refuse_overwriting(args.output, args.image)
+    check_output(args.output, args.image)
     title = Path(args.image).name
     if args.output:
         check_target(args.output)

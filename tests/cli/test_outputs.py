@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 from cli_helpers import call, refused
+from learning_helpers import write_digits
 from picture_helpers import needs_matplotlib
 
 pytestmark = pytest.mark.error
@@ -121,3 +122,44 @@ def test_other_files_of_the_folder_are_written(files, capsys):
         assert call(capsys, "plot", "layers", "tiny.npi", "-o", "layers.svg").status == 0
         assert call(capsys, "run", "tiny.npi", "spikes.csv", "-o", "o.csv", "--record", "r.csv").status == 0
     assert json.loads((files / "run.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("nowhere/a.{}", "No such file or directory"),
+        ("tiny.npi/a.{}", "Not a directory"),
+        ("folder.{}", "Is a directory"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("suffix", "work", "arguments"),
+    [
+        ("json", "neuroproc.cli.train.train", ("train", "whetstone", "--data", "digits", "--network", "4-10", "-o")),
+        ("npi", "neuroproc.cli.compile.make_schedule", ("compile", "tiny.json", "-o")),
+        pytest.param(
+            "svg", "neuroproc.cli.explore.explore", ("explore", "tiny.json", "--plot"), marks=needs_matplotlib
+        ),
+    ],
+    ids=["train", "compile", "explore"],
+)
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    files, capsys, monkeypatch, place, reason, suffix, work, arguments
+):
+    write_digits(files / "digits")
+    (files / f"folder.{suffix}").mkdir()
+    monkeypatch.setattr(work, lambda *given, **more: pytest.fail("the work was begun"))
+    place = place.format(suffix)
+    refused(call(capsys, *arguments, place), f"error: {place}: cannot be written ({reason}); nothing was left behind")
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_work(files, capsys, monkeypatch):
+    write_digits(files / "digits")
+    monkeypatch.setattr("neuroproc.cli.train.train", lambda *given: pytest.fail("the work was begun"))
+    train = ("train", "whetstone", "--data", "digits", "--network", "4-10", "-o", "net.json")
+    refused(call(capsys, *train, "--checkpoint", "nowhere/a.npz"), "nowhere/a.npz: cannot be written (No such file")
+
+
+def test_a_folder_that_may_not_be_written_to_is_told(files, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda place, mode: str(place) != str(files))  # whoever runs this may be root
+    refused(call(capsys, "compile", "tiny.json", "-o", "a.npi"), "a.npi: cannot be written (Permission denied)")

@@ -1,4 +1,4 @@
-"""No command replaces what it reads, or writes two things into one file."""
+"""No command replaces what it reads, writes two things into one file, or finds at its end that it cannot write."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isa_spec.errors import FormatError
+from isa_spec.files import check_writable
 from isa_spec.spec import profile_names
 from neuroproc.cli.streams import STANDARD
 
 
-def refuse_overwriting(output: str | Path | None, *inputs: str | Path | None, with_arrays: bool = False) -> None:
-    """Refuse an output that is one of the inputs, by whatever path; to be asked before anything is done.
+def check_output(output: str | Path | None, *inputs: str | Path | None, with_arrays: bool = False) -> None:
+    """Refuse an output that cannot be written, or is one of the inputs by whatever path; ask before anything is done.
 
     Parameters
     ----------
@@ -27,11 +28,14 @@ def refuse_overwriting(output: str | Path | None, *inputs: str | Path | None, wi
 
     Raises
     ------
+    NeuroprocError
+        If it cannot be written.
     FormatError
-        If it is.
+        If it is an input.
     """
     if output is None or output == STANDARD:
         return
+    check_writable(output)
     written = {Path(output): f"what goes to {output}"}
     if with_arrays:
         arrays = Path(output).with_suffix(".npz")
