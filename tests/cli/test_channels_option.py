@@ -59,7 +59,7 @@ def test_given_by_layer_and_with_longer_slots(capsys, tmp_path):
         (("--channels", "pool1=2"), 3, "pooling keeps those of its source), allowed: conv1, conv2, fc1, fc2"),
         (("--channels", "fc1=0"), 2, "'fc1=0' is not auto or LAYER=N"),
         (("--channels", "many"), 2, "'many' is not auto or LAYER=N"),
-        (("--slot", "1"), 3, "slot of 1 cycles, allowed 2 and above"),
+        (("--slot", "1"), 3, "slot of 1 cycles, allowed 2..26512143 for this"),
         (("--slot", "0"), 2, "'0' is not a positive integer"),
     ],
 )  # fmt: skip

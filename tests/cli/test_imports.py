@@ -177,7 +177,8 @@ def test_what_is_itself_not_folded_is_held_against_the_integers(place, capsys):
     result = call(capsys, "verify", "tiny.onnx", "flat.npi", "frames.npy", "--limit", "5")
     assert result.status == 0
     assert "not compared with the unfolded network: the image is itself not folded" in result.out
-    assert "quantised, folded" in result.out
+    above, below = (line for line in result.out.splitlines() if "quantised" in line and "  " in line)
+    assert (above.split(), below.split()) == (["float,", "quantised,"], ["layer", "decisions", "quantised", "folded"])
 
 
 def test_what_does_not_fit_unfolded_is_held_against_the_integers(place, capsys):

@@ -95,9 +95,9 @@ def test_by_hand() -> None:
     image = build_image(make_spec(), [1, 9], [0, 0], [1, 1], [4, -1], [2, 1], *ports)
     events = SpikeEvents.of([0, 1, 2, 2, 2], [0, 0, 1, 1, 2], [1, 5, 2, 1, 3])
     found = explain(image, events, "o", 2)
-    unit = Place(0, "unit.0", "", "unit")
+    unit = Place(0, "a", "", "unit")
     assert found == Explanation(
-        place=Place(1, "unit.1", "", "unit"),
+        place=Place(1, "b", "", "unit"),
         cycle=2,
         before=0,
         begin=0,
