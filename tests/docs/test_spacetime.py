@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,22 +11,29 @@ from cli_helpers import call
 from docs_examples import ROOT
 
 import neuroproc
+from neuroproc.pictures.spacetime import GROUND
 from neuroproc.pictures.timetable import marks_of, shown_until, timetable
 
 pytestmark = pytest.mark.docs
 MAKER = re.compile(r"<dc:title>(Matplotlib v[0-9.]+)")
-SHAPE = re.compile(r'd="(M [^"]*)"(?:[^>]*fill: (#[0-9a-f]{6}))?')
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+SVG, LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 
 
 def marks(svg):
-    """Fill and corners of whatever is drawn as a group of polygons."""
-    groups = re.findall(r'<g id="PolyCollection_\d+">(.*?)</g>', svg, re.DOTALL)
-    return [
-        (fill, [float(number) for number in NUMBER.findall(path)])
-        for some in groups
-        for path, fill in SHAPE.findall(some)
-    ]
+    """Fill and corners, [n, 2], of polygons in groups but the ground, whether drawn in their place or moved there."""
+    found = []
+    for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
+        if not re.fullmatch(r"PolyCollection_\d+", group.get("id", "")):
+            continue
+        shapes = {f"#{path.get('id')}": path for path in group.iter(f"{SVG}path") if path.get("id")}
+        for mark in group.iter():
+            path = shapes.get(mark.get(LINK), mark)
+            fill = re.search(r"fill: (#[0-9a-f]{6})", mark.get("style", ""))
+            if path.tag == f"{SVG}path" and mark not in shapes.values() and fill and fill[1] != GROUND:
+                corners = np.array(NUMBER.findall(path.get("d")), float).reshape(-1, 2)
+                found.append((fill[1], corners + [float(mark.get(axis, 0)) for axis in "xy"]))
+    return found
 
 
 def test_the_picture_of_folding(capsys, monkeypatch, tmp_path):
