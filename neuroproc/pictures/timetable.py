@@ -186,13 +186,15 @@ def marks_of(table: Timetable, band: Band, until: int, merge: int = 1) -> Marks:
     left = np.arange(0, band.width, merge)
     right = np.minimum(left + merge, band.width) - 1
     first, part = drawn_from(band)
-    turn, frame, row = np.ix_(np.arange(len(band.turns)), frames, np.arange(band.height))
-    shift = np.array(band.turns)[turn] + frame * table.interval
-    begin = shift[..., None] + first[row][..., left]
-    end = shift[..., None] + (first + part)[row][..., right]
+    turns, ordinals, rows = np.ix_(np.arange(len(band.turns)), frames, np.arange(band.height))
+    shift = np.array(band.turns)[turns] + ordinals * table.interval
+    begin = shift[..., None] + first[rows][..., left]
+    end = shift[..., None] + (first + part)[rows][..., right]
     begin, end, turn, frame, row, left, right = (
         array.ravel()
-        for array in np.broadcast_arrays(begin, end, turn[..., None], frame[..., None], row[..., None], left, right)
+        for array in np.broadcast_arrays(
+            begin, end, turns[..., None], ordinals[..., None], rows[..., None], left, right
+        )
     )
     shown = begin < until
     top = row + turn / len(band.turns)
